@@ -1,0 +1,1 @@
+"""Collects the network: from the feed to flights, controllers and positions in PostgreSQL."""

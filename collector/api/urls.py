@@ -1,0 +1,5 @@
+"""Addresses of the collector's API, all below api/."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

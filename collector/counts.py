@@ -1,0 +1,34 @@
+"""Counts what a feed holds."""
+
+from collections import Counter
+from itertools import chain
+from typing import Any
+
+from collector.callsigns import is_position
+from collector.parsing import Feed
+from collector.text import clean
+
+
+def count(feed: Feed) -> dict[str, Any]:
+    """The feed's numbers, and each of its servers with the clients that are on it."""
+    stations = chain(feed.pilots.values(), feed.controllers.values(), feed.atis.values())
+    clients = Counter(station.server for station in stations)
+    controlling = sum(is_position(c.callsign, c.facility) for c in feed.controllers.values())
+    return {
+        "connected_clients": feed.general.connected_clients,
+        "unique_users": feed.general.unique_users,
+        "pilots": len(feed.pilots),
+        "controllers": controlling,
+        "observers": len(feed.controllers) - controlling,
+        "atis": len(feed.atis),
+        "prefiles": len(feed.prefiles),
+        "servers": [
+            {
+                "ident": clean(server.ident, 40),
+                "name": clean(server.name, 100),
+                "location": clean(server.location, 100),
+                "clients": clients[server.ident],
+            }
+            for server in feed.servers
+        ],
+    }

@@ -1,0 +1,29 @@
+"""What is collected."""
+
+from collector.models.controllers import AtisSession, ControllerSession, SessionPeriod, SessionState
+from collector.models.feeds import FailedPoll, Poll, Reference, RejectedRecord, UnknownKey
+from collector.models.flights import Flight, FlightPlan, FlightState, Prefile, Presence
+from collector.models.installation import ErasedMember, Source
+from collector.models.positions import Position
+from collector.models.transceivers import Tuning
+
+__all__ = [
+    "AtisSession",
+    "ControllerSession",
+    "SessionPeriod",
+    "ErasedMember",
+    "FailedPoll",
+    "Flight",
+    "FlightPlan",
+    "FlightState",
+    "Poll",
+    "Position",
+    "Prefile",
+    "Presence",
+    "Reference",
+    "RejectedRecord",
+    "SessionState",
+    "Source",
+    "Tuning",
+    "UnknownKey",
+]

@@ -1,0 +1,498 @@
+"""Parses a feed's two JSON bodies into typed, validated records (VATSIM data feed v3).
+
+All records of a kind are decoded at once. Only when one of them is bad is each decoded by itself,
+so that one bad record costs that record and no other. Flight plans stay raw JSON: they seldom
+change, and bytes compare faster than they parse (`plans.py` reads them).
+
+Times are aware datetimes in UTC. A feed's own time is cut to milliseconds, since it is also the
+id of its entry in the buffer.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct
+
+from collector.text import clean, clean_json
+
+Int = Annotated[int, Meta(ge=-(2**31), lt=2**31)]
+Cid = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+Time = Annotated[datetime, Meta(tz=True)]
+Callsign = Annotated[str, Meta(min_length=1, max_length=20)]
+
+# Clients of the network's own services, which are neither pilots nor controllers.
+SERVICE_CALLSIGNS = frozenset({"AFVDATA", "AFV-SLURPER", "DATA", "DATASVR", "SUP"})
+# Lengths that text is cut to. The longest route among 96,557 recorded pilots had 1,081 characters.
+NAME_LENGTH, SERVER_LENGTH, FREQUENCY_LENGTH, ATIS_LINES, ATIS_LINE_LENGTH = 100, 40, 12, 100, 500
+# New keys that a feed may teach the decoders; a feed of random keys must not fill the memory.
+MOST_LEARNED_KEYS = 32
+KEPT_REJECTS = 10
+HPA_PER_INCH = 33.8639
+SQUAWKS = frozenset(f"{code:04o}" for code in range(8**4))
+# A record's own time is at most 177 s older than its feed (96,557 records); a day is no record.
+MOST_RECORD_AGE = timedelta(days=1)
+
+
+class FeedRejected(Exception):
+    """A whole body that is not a feed. `reason` is a slug, the message says what is wrong."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Record(Struct, gc=False, forbid_unknown_fields=True):
+    """What every kind of record has in common."""
+
+
+class General(Struct, gc=False):
+    """The feed's header."""
+
+    update_timestamp: Time
+    connected_clients: Int
+    unique_users: Int
+    version: Int = 3
+    reload: Int = 0
+
+
+class Client(Record):
+    """Somebody who is connected, or who filed a plan."""
+
+    cid: Cid
+    name: str
+    callsign: Callsign
+    last_updated: Time
+
+
+class Pilot(Client):
+    """A pilot: altitude in feet above mean sea level, speed in knots, heading magnetic.
+
+    A value that cannot be true is None; without a believable place both coordinates are.
+    """
+
+    server: str
+    pilot_rating: Int
+    latitude: float | None
+    longitude: float | None
+    altitude: Int | None
+    groundspeed: Int | None
+    transponder: str | None
+    heading: Int | None
+    qnh_i_hg: float | None
+    qnh_mb: Int | None
+    flight_plan: Raw
+    logon_time: Time
+    military_rating: Int | None = None
+
+
+class Controller(Client):
+    """A controller, observer or supervisor; `frequency` is MHz as text."""
+
+    frequency: str
+    facility: Int
+    rating: Int
+    server: str
+    visual_range: Int
+    text_atis: list[str] | None
+    logon_time: Time
+
+
+class Atis(Controller):
+    """A station that broadcasts an ATIS."""
+
+    atis_code: str | None = None
+
+
+class Prefile(Client):
+    """A flight plan that was filed without being connected."""
+
+    flight_plan: Raw
+
+
+class Server(Record):
+    """One of the network's servers."""
+
+    ident: str
+    hostname_or_ip: str
+    location: str
+    name: str
+    clients_connection_allowed: Int | None = None
+    client_connections_allowed: bool | None = None
+    is_sweatbox: bool | None = None
+
+
+class Transceiver(Struct, gc=False):
+    """One radio: `frequency` in Hz, antenna in degrees; heights are metres."""
+
+    id: Int
+    frequency: Annotated[int, Meta(ge=0, lt=2**31)]
+    latitude: float = msgspec.field(name="latDeg")
+    longitude: float = msgspec.field(name="lonDeg")
+    height_msl_m: float = msgspec.field(name="heightMslM")
+    height_agl_m: float = msgspec.field(name="heightAglM")
+
+
+class Radios(Struct, gc=False):
+    """All radios of one client."""
+
+    callsign: Callsign
+    transceivers: list[Transceiver]
+
+
+class RejectedRecord(NamedTuple):
+    """A record that could not be taken, with the reason and the start of its JSON."""
+
+    kind: str
+    reason: str
+    record: str
+
+
+@dataclass(slots=True)
+class Rejects:
+    """Counts rejected records by kind and reason, and keeps the last few."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    last: list[RejectedRecord] = field(default_factory=list)
+
+    def add(self, kind: str, reason: str, record: bytes) -> None:
+        """Count one record of `kind`; `record` is its JSON."""
+        self.counts[kind, reason] += 1
+        text = clean(record[:4000].decode("utf-8", "replace"), 4000)
+        self.last = [*self.last, RejectedRecord(kind, reason, text)][-KEPT_REJECTS:]
+
+
+Key = tuple[int, str]  # (cid, callsign)
+
+
+@dataclass(slots=True)
+class Feed:
+    """A parsed feed. Pilots, controllers, stations and prefiles stand under (cid, callsign).
+
+    `feed_at` is the feed's own time in whole milliseconds. `clients` counts pilots, controllers
+    and stations as they came. `references` holds the feed's own lists of ratings and facilities,
+    `new_keys` names keys that no release of the feed was known to have, as `kind.key`.
+    """
+
+    feed_at: datetime
+    general: General
+    pilots: dict[Key, Pilot]
+    controllers: dict[Key, Controller]
+    atis: dict[Key, Atis]
+    prefiles: dict[Key, Prefile]
+    servers: list[Server]
+    references: dict[str, Any]
+    clients: int
+    rejects: Rejects
+    new_keys: list[str]
+
+
+class _Decoder:
+    """Decodes one type of record, and learns the keys that the feed adds to it.
+
+    A learned key becomes an optional field of the type, so that a new key slows down only the
+    first feed that has it.
+    """
+
+    def __init__(self, kind: str, base: type[Struct]) -> None:
+        self.kind = kind
+        self.base = base
+        self.learned: list[str] = []
+        self._build()
+
+    def _build(self) -> None:
+        names = {f"learned_{i}": key for i, key in enumerate(self.learned)}
+        self.type: Any = self.base
+        if names:
+            self.type = msgspec.defstruct(
+                self.base.__name__,
+                [(name, Any, UNSET) for name in names],
+                bases=(self.base,),
+                rename=names,
+                gc=False,
+                forbid_unknown_fields=True,
+            )
+        self._known = {f.encode_name for f in msgspec.structs.fields(self.type)}
+        self._decode = msgspec.json.Decoder(self.type).decode
+
+    def decode(self, item: bytes) -> Any:
+        """The record in `item`; raises msgspec's errors."""
+        try:
+            return self._decode(item)
+        except msgspec.ValidationError:
+            if not self._learn(item):
+                raise
+            return self._decode(item)
+
+    def decode_each(self, items: Raw, rejects: Rejects) -> list[Any]:
+        """The good records of a JSON list; the others are counted in `rejects`."""
+        records = []
+        for item in msgspec.json.decode(items, type=list[Raw]):
+            try:
+                records.append(self.decode(bytes(item)))
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                rejects.add(self.kind, _reason(error), bytes(item))
+        return records
+
+    def extras(self, record: Struct) -> dict[str, Any]:
+        """The values of the learned keys that `record` has."""
+        values = {key: getattr(record, f"learned_{i}", UNSET) for i, key in enumerate(self.learned)}
+        return {key: value for key, value in values.items() if value is not UNSET}
+
+    def _learn(self, item: bytes) -> bool:
+        """Whether `item` had keys to learn."""
+        record = msgspec.json.decode(item)
+        if not isinstance(record, dict):
+            return False
+        new = [key for key in record if key not in self._known and len(key) <= 64]
+        new = new[: MOST_LEARNED_KEYS - len(self.learned)]
+        if new:
+            self.learned += new
+            self._build()
+        return bool(new)
+
+
+class _Envelope(Record):
+    """The feed's outermost object, with its lists still raw."""
+
+    general: General
+    pilots: Raw
+    controllers: Raw
+    atis: Raw = Raw(b"[]")
+    servers: Raw = Raw(b"[]")
+    prefiles: Raw = Raw(b"[]")
+    facilities: list[dict[str, Any]] = []
+    ratings: list[dict[str, Any]] = []
+    pilot_ratings: list[dict[str, Any]] = []
+    military_ratings: list[dict[str, Any]] = []
+
+
+_REFERENCES = ("facilities", "ratings", "pilot_ratings", "military_ratings")
+_ENVELOPE = _Decoder("feed", _Envelope)
+_DECODERS = {
+    kind: _Decoder(kind, base)
+    for kind, base in {
+        "pilots": Pilot,
+        "controllers": Controller,
+        "atis": Atis,
+        "servers": Server,
+        "prefiles": Prefile,
+    }.items()
+}
+_ALL = (_ENVELOPE, *_DECODERS.values())
+# The decoder of everything at once, with the types that it was made of.
+_whole: tuple[tuple[type, ...], msgspec.json.Decoder[Any]] | None = None
+
+
+def _whole_decoder() -> msgspec.json.Decoder[Any]:
+    """Decodes a body in which every record is good, in one pass."""
+    global _whole
+    types = tuple(decoder.type for decoder in _ALL)
+    if _whole is None or _whole[0] != types:
+        lists = {kind: list[decoder.type] for kind, decoder in _DECODERS.items()}
+        feed = msgspec.defstruct(
+            "Feed",
+            [
+                (kind, lists[kind]) if kind in ("pilots", "controllers") else (kind, lists[kind], [])
+                for kind in lists
+            ],
+            bases=(_ENVELOPE.type,),
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        _whole = types, msgspec.json.Decoder(feed)
+    return _whole[1]
+
+
+def _decode(content: bytes, rejects: Rejects) -> Any:
+    """The envelope with lists of records; bad records are counted in `rejects`."""
+    try:
+        return _whole_decoder().decode(content)
+    except msgspec.ValidationError:
+        envelope = _ENVELOPE.decode(content)
+        for kind, decoder in _DECODERS.items():
+            setattr(envelope, kind, decoder.decode_each(getattr(envelope, kind), rejects))
+        return envelope
+
+
+def _decode_or_reject(content: bytes, rejects: Rejects) -> Any:
+    try:
+        try:
+            return _decode(content, rejects)
+        except msgspec.ValidationError:
+            raise
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            # Perhaps only a string that can't be decoded.
+            return _decode(clean_json(content), rejects)
+    except RecursionError:
+        raise FeedRejected("nested", "The body is nested too deep.") from None
+    except msgspec.ValidationError as error:
+        raise FeedRejected("form", f"The body is no feed: {_reason(error)}.") from None
+    except msgspec.DecodeError as error:
+        raise FeedRejected("json", f"The body is no JSON: {_reason(error)}.") from None
+
+
+def parse_feed(content: bytes) -> Feed:
+    """The feed in a `vatsim-data.json` body. Raises `FeedRejected`."""
+    rejects = Rejects()
+    body = _decode_or_reject(content, rejects)
+    general: General = body.general
+    feed_at = whole_milliseconds(general.update_timestamp)
+    clients = len(body.pilots) + len(body.controllers) + len(body.atis)
+    clients += sum(n for (kind, _), n in rejects.counts.items() if kind in _CONNECTED)
+    for pilot in body.pilots:
+        _validate_pilot(pilot)
+    for station in (*body.controllers, *body.atis):
+        _validate_controller(station)
+    return Feed(
+        feed_at=feed_at,
+        general=general,
+        pilots=_latest_of_each("pilots", body.pilots, feed_at, rejects),
+        controllers=_latest_of_each("controllers", body.controllers, feed_at, rejects),
+        atis=_latest_of_each("atis", body.atis, feed_at, rejects),
+        prefiles=_latest_of_each("prefiles", body.prefiles, feed_at, rejects),
+        servers=body.servers,
+        references={name: getattr(body, name) for name in _REFERENCES},
+        clients=clients,
+        rejects=rejects,
+        new_keys=_new_keys(body),
+    )
+
+
+def _new_keys(body: Any) -> list[str]:
+    """The keys in this body that the types did not have from the start."""
+    keys = {f"feed.{key}" for key in _ENVELOPE.extras(body)}
+    for kind, decoder in _DECODERS.items():
+        if decoder.learned:
+            for record in getattr(body, kind):
+                keys.update(f"{kind}.{key}" for key in decoder.extras(record))
+    return sorted(keys)
+
+
+_CONNECTED = ("pilots", "controllers", "atis")
+
+
+def extras_reader(kind: str) -> Callable[[Struct], dict[str, Any]] | None:
+    """What reads a record's values of keys that nobody knew; None while there are no such keys."""
+    decoder = _DECODERS[kind]
+    return decoder.extras if decoder.learned else None
+
+
+def whole_milliseconds(at: datetime) -> datetime:
+    """`at` in UTC, cut to milliseconds."""
+    at = at.astimezone(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def parse_transceivers(content: bytes) -> tuple[dict[str, list[Transceiver]], Rejects]:
+    """The radios of each callsign in a `transceivers-data.json` body. Raises `FeedRejected`."""
+    rejects = Rejects()
+    try:
+        clients = _RADIOS.decode(content)
+    except RecursionError:
+        raise FeedRejected("nested", "The transceivers are nested too deep.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        clients = _radios_one_by_one(content, rejects)
+    return {client.callsign: client.transceivers for client in clients}, rejects
+
+
+_RADIOS = msgspec.json.Decoder(list[Radios])
+
+
+def _radios_one_by_one(content: bytes, rejects: Rejects) -> list[Radios]:
+    try:
+        return _Decoder("transceivers", Radios).decode_each(Raw(clean_json(content)), rejects)
+    except msgspec.ValidationError as error:
+        raise FeedRejected("form", f"The transceivers are no list: {_reason(error)}.") from None
+    except msgspec.DecodeError as error:
+        raise FeedRejected("json", f"The transceivers are no JSON: {_reason(error)}.") from None
+
+
+ClientT = TypeVar("ClientT", bound=Client)
+
+
+def _latest_of_each(
+    kind: str, records: Iterable[ClientT], feed_at: datetime, rejects: Rejects
+) -> dict[Key, ClientT]:
+    """The record with the latest `last_updated` under each (cid, callsign).
+
+    Clients of the network's own services are left out.
+    """
+    latest: dict[Key, ClientT] = {}
+    earliest, last = feed_at - MOST_RECORD_AGE, feed_at + MOST_RECORD_AGE
+    for record in records:
+        callsign, name = record.callsign, record.name
+        if record.cid <= 0 or callsign in SERVICE_CALLSIGNS:
+            continue
+        if not callsign.isprintable():
+            rejects.add(kind, "callsign has characters that can't be printed", _json(record))
+            continue
+        if not name.isprintable() or len(name) > NAME_LENGTH:
+            record.name = clean(name, NAME_LENGTH)
+        if kind != "prefiles" and not earliest <= record.last_updated <= last:
+            rejects.add(kind, "last_updated is over a day away from the feed's time", _json(record))
+            continue
+        key = record.cid, callsign
+        if key not in latest or latest[key].last_updated < record.last_updated:
+            latest[key] = record
+    return latest
+
+
+def _json(record: Struct) -> bytes:
+    return msgspec.json.encode(record)
+
+
+def _validate_pilot(pilot: Pilot) -> None:
+    """Set to None what can't be true; bring the two forms of QNH in line."""
+    lat, lon = pilot.latitude, pilot.longitude
+    if lat is None or lon is None or not (-90 <= lat <= 90 and -180 <= lon <= 180) or lat == lon == 0:
+        pilot.latitude = pilot.longitude = None
+    speed, altitude = pilot.groundspeed, pilot.altitude
+    if speed is None or not 0 <= speed <= 2160:
+        speed = pilot.groundspeed = None
+    if altitude is None or not -2000 <= altitude <= 100_000:
+        pilot.altitude = None
+    elif altitude == 0 and speed and speed > 150:  # a simulator that has not loaded yet
+        pilot.altitude = None
+    if pilot.heading is not None:
+        pilot.heading %= 360
+    if pilot.transponder not in SQUAWKS:
+        pilot.transponder = None
+    inches, hpa = pilot.qnh_i_hg, pilot.qnh_mb
+    if inches is None or hpa is None or not (861 <= hpa <= 1096 and abs(inches * HPA_PER_INCH - hpa) <= 1):
+        pilot.qnh_i_hg, pilot.qnh_mb = _qnh(inches, hpa)
+    if len(pilot.server) > SERVER_LENGTH or not pilot.server.isprintable():
+        pilot.server = clean(pilot.server, SERVER_LENGTH)
+
+
+def _qnh(inches: float | None, hpa: int | None) -> tuple[float | None, int | None]:
+    """Inches of mercury are believed before hectopascals; None where neither can be true."""
+    if inches is not None and 861 <= inches * HPA_PER_INCH <= 1096:
+        return inches, round(inches * HPA_PER_INCH)
+    if hpa is not None and 861 <= hpa <= 1096:
+        return round(hpa / HPA_PER_INCH, 2), hpa
+    return None, None
+
+
+def _validate_controller(station: Controller) -> None:
+    station.frequency = clean(station.frequency, FREQUENCY_LENGTH)
+    station.server = clean(station.server, SERVER_LENGTH)
+    if station.text_atis is not None:
+        lines = station.text_atis[:ATIS_LINES]
+        station.text_atis = [clean(line, ATIS_LINE_LENGTH) for line in lines]
+    if isinstance(station, Atis) and station.atis_code is not None:
+        station.atis_code = clean(station.atis_code, 4)
+
+
+def _reason(error: Exception) -> str:
+    """What was wrong, without the place in the list, so that equal reasons count together."""
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
+    text = str(error)
+    if "unknown field" in text:
+        return "too many unknown keys"
+    message, _, path = text.partition(" - at `$")
+    return message + (f" at {path.rstrip('`').lstrip('.')}" if path.startswith(".") else "")

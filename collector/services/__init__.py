@@ -1,0 +1,1 @@
+"""What the collector does: one module a verb, one transaction a call."""

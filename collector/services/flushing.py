@@ -1,0 +1,232 @@
+"""Moves what the buffer holds into PostgreSQL, feed by feed in the order of feed times.
+
+A transaction holds whole feeds. The feed's row goes in first; where it is there already the feed
+is skipped. So rows do not depend on how feeds were grouped, on restarts or on repeats.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from collector.buffer import BufferedFeed, Document, FeedBuffer
+from collector.feed import FeedError, unpack
+from collector.guard import counts_of, has_changed_for_good, implausible
+from collector.known import known
+from collector.models import ErasedMember, FailedPoll, Poll, Source
+from collector.parsing import Feed, FeedRejected, parse_feed, parse_transceivers
+from collector.privacy import hide_erased
+from collector.services.recording import (
+    Radios,
+    record_dropped,
+    record_rejected,
+    store_feed,
+)
+from collector.services.state import NetworkState, load_state
+from collector.snapshots import contribute
+from monitoring import runtime
+
+MOST_FEEDS, MOST_SECONDS = 20, 10.0  # of one transaction
+LOCK = 0x5654_464C  # the advisory lock of flushes against each other
+
+
+@dataclass(slots=True)
+class FlushResult:
+    """What a flush did. `skipped` feeds were stored before, or came after a newer one.
+
+    `busy` says that another flush was at work; `reloads` counts how often the state had to be
+    read from PostgreSQL.
+    """
+
+    stored: int = 0
+    dropped: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    held: int = 0
+    positions: int = 0
+    reloads: int = 0
+    busy: bool = False
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The state that the last transaction of this process left, and what proves it current."""
+
+    state: NetworkState
+    source: str
+    erasures: int
+    erased: frozenset[int]
+
+
+_kept: _Kept | None = None
+
+
+def flush(buffer: FeedBuffer | None = None, seconds: float = 30.0) -> FlushResult:
+    """Store what the buffer holds; after `seconds` leave the rest to the next call."""
+    buffer = buffer or FeedBuffer()
+    result = FlushResult()
+    end = time.monotonic() + seconds
+    _store_failures(buffer)
+    while time.monotonic() < end and _flush_some(buffer, result):
+        pass
+    return result
+
+
+def forget_state() -> None:
+    """Make the next flush of this process read its state from PostgreSQL."""
+    global _kept
+    _kept = None
+
+
+def _flush_some(buffer: FeedBuffer, result: FlushResult) -> bool:
+    """One transaction; whether there may be more to do."""
+    global _kept
+    with transaction.atomic():
+        if not _lock():
+            result.busy = True
+            return False
+        kept = _current(result)
+        # Until the commit nobody may take it for what PostgreSQL holds.
+        _kept = None
+        batch = _Batch(kept, result)
+        more = batch.run(buffer.feeds())
+    _kept = kept
+    if batch.done_through:
+        buffer.trim(batch.done_through)
+    if batch.stored:
+        state = kept.state
+        contribute(
+            "collector",
+            known(
+                state.flights.open.values(),
+                state.controllers.open.values(),
+                state.tunings.current,
+                kept.erased,
+            ),
+        )
+    return more
+
+
+def _lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        return bool(cursor.fetchone()[0])
+
+
+def _current(result: FlushResult) -> _Kept:
+    """The kept state if PostgreSQL has not moved on without it, else what PostgreSQL holds."""
+    accepted = Poll.objects.filter(outcome=Poll.Outcome.ACCEPTED)
+    newest = accepted.values_list("feed_at", flat=True).first()
+    source = Source.objects.get()
+    if _kept and _kept.state.feed_at == newest and _kept.erasures == source.erasures:
+        return _kept
+    result.reloads += 1
+    erased = frozenset(ErasedMember.objects.values_list("pseudonym", flat=True))
+    return _Kept(load_state(), source.kind, source.erasures, erased)
+
+
+class _Batch:
+    """The feeds of one transaction.
+
+    `done_through` is the time up to which the buffer may forget; held feeds stay in it until
+    later ones show whether the network really changed.
+    """
+
+    def __init__(self, kept: _Kept, result: FlushResult) -> None:
+        self.state = kept.state
+        self.source = kept.source
+        self.erased = kept.erased
+        self.result = result
+        self.held: list[tuple[BufferedFeed, str]] = []
+        self.done_through: datetime | None = None
+        self.stored = 0
+
+    def run(self, feeds: Iterator[BufferedFeed]) -> bool:
+        """Apply feeds until the transaction is full; whether it was."""
+        end = time.monotonic() + MOST_SECONDS
+        for entry in feeds:
+            self._take(entry)
+            if self.stored >= MOST_FEEDS or time.monotonic() > end:
+                return self.stored > 0
+        self.result.held = len(self.held)
+        return False
+
+    def _take(self, entry: BufferedFeed) -> None:
+        if self.state.feed_at and entry.feed_at <= self.state.feed_at:
+            self.result.skipped += 1
+            return self._done(entry)
+        try:
+            feed = self._parse(entry)
+        except (FeedRejected, FeedError) as error:
+            record_rejected(entry, str(error))
+            self.result.rejected += 1
+            return self._done(entry)
+        rules = self.state.flights.rules
+        reason = implausible(counts_of(feed), self.state.accepted, rules)
+        if not reason:
+            self._drop_held()
+            return self._store(entry, feed)
+        self.held.append((entry, reason))
+        if has_changed_for_good(self.held[0][0].feed_at, entry.feed_at, rules):
+            held, self.held = self.held, []
+            for earlier, _ in held:
+                self._store(earlier, self._parse(earlier))
+
+    def _parse(self, entry: BufferedFeed) -> Feed:
+        if entry.source != self.source:
+            raise FeedRejected("source", f"{entry.source} data can't enter this database.")
+        feed = parse_feed(_content(entry.data))
+        hide_erased(feed, self.erased)
+        if not runtime.current().collect_prefiles:
+            feed.prefiles = {}
+        return feed
+
+    def _drop_held(self) -> None:
+        for entry, reason in self.held:
+            record_dropped(entry, self._parse(entry), reason)
+        self.result.dropped += len(self.held)
+        self.held = []
+
+    def _store(self, entry: BufferedFeed, feed: Feed) -> None:
+        radios, error = _radios(entry)
+        if error:
+            entry = replace(entry, transceivers_error=error)
+        positions = store_feed(entry, feed, radios, self.state)
+        if positions is None:
+            self.result.skipped += 1
+        else:
+            self.stored += 1
+            self.result.stored += 1
+            self.result.positions += positions
+        self._done(entry)
+
+    def _done(self, entry: BufferedFeed) -> None:
+        if not self.held:
+            self.done_through = entry.feed_at
+
+
+def _content(document: Document) -> bytes:
+    most = int(settings.FEED_MAX_MB * 2**20)
+    return unpack(document.stored, document.encoding, most)
+
+
+def _radios(entry: BufferedFeed) -> tuple[Radios | None, str]:
+    """The radios that came with a feed, or what was wrong with them."""
+    if entry.transceivers is None:
+        return None, ""
+    try:
+        return parse_transceivers(_content(entry.transceivers))[0], ""
+    except (FeedRejected, FeedError) as error:
+        return None, str(error)
+
+
+def _store_failures(buffer: FeedBuffer) -> None:
+    failures = buffer.failures()
+    FailedPoll.objects.bulk_create(
+        [FailedPoll(entry_id=f.entry_id, at=f.at, reason=f.reason, message=f.message) for f in failures],
+        ignore_conflicts=True,
+    )
+    buffer.trim_failures(failures)

@@ -1,0 +1,180 @@
+"""Fetches the feed and puts it where flush and web find it. Touches no table."""
+
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+from django.conf import settings
+
+from collector import feed as http
+from collector import live, snapshots
+from collector.buffer import Appended, BufferedFeed, Document, FeedBuffer
+from collector.guard import counts_of, has_changed_for_good, implausible
+from collector.identity import epoch_ms
+from collector.models import Source
+from collector.known import Known
+from collector.parsing import Feed, FeedRejected, parse_feed
+from collector.privacy import hide_erased, pseudonym
+from collector.services import sources
+from collector.snapshots import Head
+from monitoring import runtime
+
+MOST_AHEAD = timedelta(minutes=5)  # of the wall clock; a feed further ahead would shut out others
+LOCK = "collector:polling"
+PLAUSIBLE = "collector:plausible"
+LOCK_MS = 10_000  # keeps a second poller from asking VATSIM again at once
+
+
+class Outcome(StrEnum):
+    """What a poll brought."""
+
+    TAKEN = "taken"
+    HELD = "held"  # buffered, but implausible: not shown
+    NOT_NEW = "not_new"
+    FULL = "full"
+    FAILED = "failed"
+    REFUSED = "refused"
+    SKIPPED = "skipped"  # somebody else polls, or an operator switched polling off
+
+
+@dataclass(frozen=True, slots=True)
+class PollResult:
+    """What a poll brought, and why not more."""
+
+    outcome: Outcome
+    feed_at: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The two bodies of one moment, wherever they come from; `at` is wall clock."""
+
+    data: http.Body
+    transceivers: http.Body | None
+    transceivers_error: str
+    at: datetime
+    seconds: float
+
+
+def poll(now: datetime) -> PollResult:
+    """Fetch the feed once and take what it brings."""
+    buffer = FeedBuffer()
+    operations = runtime.current()
+    if not operations.poll_enabled:
+        return PollResult(Outcome.SKIPPED, reason="polling is switched off")
+    if not buffer.redis.set(LOCK, b"1", nx=True, px=LOCK_MS):
+        return PollResult(Outcome.SKIPPED, reason="another poll began less than 10 s ago")
+    try:
+        fetched = _fetch(now, operations.collect_transceivers)
+    except http.FeedError as error:
+        buffer.note_failure(now, error.reason, str(error))
+        return PollResult(Outcome.FAILED, reason=str(error))
+    kind = sources.wanted_kind() or Source.Kind.LIVE
+    return take(fetched, buffer, kind, latest=now + MOST_AHEAD)
+
+
+def _fetch(now: datetime, with_transceivers: bool) -> Fetched:
+    started = time.monotonic()
+    addresses = sources.addresses()
+    if not with_transceivers:
+        addresses = replace(addresses, transceivers=None)
+    left_s = settings.VATSIM_API_TIMEOUT - (time.monotonic() - started)
+    fetch = http.fetch(addresses, replace(sources.limits(), total_seconds=left_s))
+    return Fetched(fetch.data, fetch.transceivers, fetch.transceivers_error, now, fetch.seconds)
+
+
+def take(
+    fetched: Fetched,
+    buffer: FeedBuffer,
+    kind: str,
+    *,
+    latest: datetime | None = None,
+    replay_speed: float | None = None,
+) -> PollResult:
+    """Buffer a feed that is new, and show it if it can be true.
+
+    A feed later than `latest` is refused. `replay_speed` is given for recorded feeds.
+    """
+    try:
+        feed = parse_feed(fetched.data.content)
+        if latest and feed.feed_at > latest:
+            raise FeedRejected("future", f"The feed is of {feed.feed_at:%Y-%m-%dT%H:%M:%SZ}.")
+    except FeedRejected as error:
+        buffer.note_failure(fetched.at, error.reason, str(error))
+        return PollResult(Outcome.REFUSED, reason=str(error))
+    appended = buffer.append(_entry(fetched, feed.feed_at, kind))
+    if appended is not Appended.TAKEN:
+        buffer.note_failure(fetched.at, appended.value, _REASONS[appended])
+        return PollResult(Outcome(appended.value), feed.feed_at, _REASONS[appended])
+    if reason := _judge(feed, buffer):
+        return PollResult(Outcome.HELD, feed.feed_at, reason)
+    head = Head(feed.feed_at, fetched.at, replay_speed is not None, replay_speed or 1.0)
+    show(feed, head)
+    return PollResult(Outcome.TAKEN, feed.feed_at)
+
+
+_REASONS = {
+    Appended.NOT_NEW: "update_timestamp did not advance",
+    Appended.FULL: "the buffer is full",
+}
+
+
+def _entry(fetched: Fetched, feed_at: datetime, kind: str) -> BufferedFeed:
+    return BufferedFeed(
+        source=kind,
+        feed_at=feed_at,
+        data=_document(fetched.data),
+        transceivers=_document(fetched.transceivers) if fetched.transceivers else None,
+        transceivers_error=fetched.transceivers_error,
+        fetched_at=fetched.at,
+        fetch_seconds=fetched.seconds,
+    )
+
+
+def _document(body: http.Body) -> Document:
+    return Document(body.stored, body.encoding, len(body.content))
+
+
+class _Plausible(msgspec.Struct):
+    """What the next feed is judged by, kept in Redis: poll knows no table."""
+
+    accepted: list[tuple[datetime, int]] = []
+    held_since: datetime | None = None
+
+
+def _judge(feed: Feed, buffer: FeedBuffer) -> str:
+    """Why a feed can't be shown yet, or an empty string; the flush judges for itself."""
+    rules = settings.RULES
+    content = buffer.redis.get(PLAUSIBLE)
+    known = msgspec.json.decode(content, type=_Plausible) if content else _Plausible()
+    reason = implausible(counts_of(feed), known.accepted, rules)
+    if reason:
+        known.held_since = known.held_since or feed.feed_at
+        if has_changed_for_good(known.held_since, feed.feed_at, rules):
+            reason = ""
+    if not reason:
+        since = feed.feed_at - timedelta(seconds=rules.quarantine_window_s)
+        recent = [pair for pair in known.accepted if since <= pair[0] < feed.feed_at]
+        known = _Plausible([*recent, (feed.feed_at, len(feed.pilots))])
+    buffer.redis.set(PLAUSIBLE, msgspec.json.encode(known))
+    return reason
+
+
+def show(feed: Feed, head: Head) -> None:
+    """Replace the live lists by this feed, joined with what the last flush knew."""
+    known = snapshots.contributed("collector", Known) or Known()
+    hide_erased(feed, frozenset(known.erased))
+    flights = live.live_flights(feed.pilots.values(), known.flight_ids())
+    positions = live.live_positions(feed, known.stations())
+    rows = {"flights": flights, "positions": positions}
+    encode = msgspec.json.Encoder().encode
+    network = encode(live.network_status(feed))
+    bodies = {("network", audience): network for audience in snapshots.AUDIENCES}
+    bodies |= {(name, "staff"): encode(row) for name, row in rows.items()}
+    if not runtime.current().public_names:
+        live.hide_members([*flights, *positions], pseudonym)
+    bodies |= {(name, "public"): encode(row) for name, row in rows.items()}
+    snapshots.publish(head, f"{epoch_ms(feed.feed_at):x}-{epoch_ms(head.received_at):x}", bodies)

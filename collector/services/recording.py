@@ -1,0 +1,133 @@
+"""Stores one feed, within the transaction of its flush."""
+
+from itertools import chain
+from typing import Any
+
+from django.db import connection
+from psycopg.types.json import Jsonb
+
+from collector import parsing
+from collector.buffer import BufferedFeed
+from collector.counts import count
+from collector.models import Poll, Reference, RejectedRecord, UnknownKey
+from collector.parsing import Feed, Transceiver
+from collector.services.earlier import earlier_flights
+from collector.services.state import NetworkState
+from collector.services.writing import (
+    write_flights,
+    write_prefiles,
+    write_sessions,
+    write_tunings,
+)
+
+Radios = dict[str, list[Transceiver]]
+
+
+def store_feed(
+    entry: BufferedFeed, feed: Feed, radios: Radios | None, state: NetworkState
+) -> int | None:
+    """Apply a feed to the state and store what it changed.
+
+    Answers the number of new positions, None if the feed was stored before.
+    """
+    if not _insert_poll(entry, Poll.Outcome.ACCEPTED, "", has_transceivers=radios is not None, **count(feed)):
+        return None
+    at = feed.feed_at
+    prefiles = state.prefiles.advance(at, feed.prefiles)
+    flights = state.flights.advance(
+        at,
+        feed.pilots,
+        state.prefiles.plans(),
+        earlier_flights,
+        parsing.extras_reader("pilots"),
+    )
+    write_prefiles(prefiles)
+    write_flights(at, flights)
+    for sessions, records, kind in (
+        (state.controllers, feed.controllers, "controllers"),
+        (state.atis, feed.atis, "atis"),
+    ):
+        changes = sessions.advance(at, records, parsing.extras_reader(kind))
+        write_sessions(at, changes, sessions.open.values())
+    if radios is not None:
+        stations = {callsign for _, callsign in chain(feed.controllers, feed.atis)}
+        write_tunings(state.tunings.advance(at, radios, stations))
+    for kind, rejected in (("prefiles", prefiles), ("pilots", flights)):
+        for reason, record in rejected.rejected_plans:
+            feed.rejects.add(kind, reason, record)
+    _note_references(feed, state)
+    _note_oddities(feed, len(flights.positions))
+    state.accept(at, len(feed.pilots))
+    return len(flights.positions)
+
+
+def record_dropped(entry: BufferedFeed, feed: Feed, reason: str) -> None:
+    """Keep the row of a feed that could not be true."""
+    _insert_poll(entry, Poll.Outcome.DROPPED, reason, **count(feed))
+
+
+def record_rejected(entry: BufferedFeed, reason: str) -> None:
+    """Keep the row of a buffered body that is no feed."""
+    _insert_poll(entry, Poll.Outcome.REJECTED, reason)
+
+
+def _insert_poll(
+    entry: BufferedFeed, outcome: Poll.Outcome, reason: str, **counts: Any
+) -> bool:
+    """Whether the feed had no row yet."""
+    values = {
+        "feed_at": entry.feed_at,
+        "outcome": outcome.value,
+        "reason": reason[:200],
+        "fetched_at": entry.fetched_at,
+        "fetch_seconds": entry.fetch_seconds,
+        "body_bytes": entry.data.size,
+        "stored_bytes": len(entry.data.stored),
+        "transceivers_error": entry.transceivers_error[:200],
+        **_NOTHING_COUNTED,
+        **counts,
+    }
+    columns = ", ".join(values)
+    places = ", ".join(f"%({name})s" for name in values)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {Poll._meta.db_table} ({columns}) VALUES ({places})"  # noqa: S608
+            " ON CONFLICT DO NOTHING",
+            {k: Jsonb(v) if isinstance(v, list | dict) else v for k, v in values.items()},
+        )
+        return cursor.rowcount == 1
+
+
+_NOTHING_COUNTED: dict[str, Any] = {
+    "has_transceivers": False,
+    "rejected": 0,
+    "rejected_by_reason": {},
+    "servers": [],
+}
+
+
+def _note_oddities(feed: Feed, positions: int) -> None:
+    """Complete the feed's row with what applying it showed, and keep what was odd."""
+    counts, rejects = feed.rejects.counts, feed.rejects.last
+    Poll.objects.filter(pk=feed.feed_at).update(
+        positions=positions,
+        rejected=counts.total(),
+        rejected_by_reason={f"{kind}: {reason}": n for (kind, reason), n in counts.items()},
+    )
+    RejectedRecord.objects.bulk_create(
+        [RejectedRecord(poll_id=feed.feed_at, **record._asdict()) for record in rejects]
+    )
+    UnknownKey.objects.bulk_create(
+        [UnknownKey(key=key, first_seen_at=feed.feed_at) for key in feed.new_keys],
+        ignore_conflicts=True,
+    )
+
+
+def _note_references(feed: Feed, state: NetworkState) -> None:
+    """Keep the feed's own lists of ratings and facilities when they changed."""
+    for name, entries in feed.references.items():
+        if entries and entries != state.references.get(name):
+            state.references[name] = entries
+            Reference.objects.update_or_create(
+                name=name, defaults={"entries": entries, "feed_at": feed.feed_at}
+            )

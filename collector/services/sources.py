@@ -1,0 +1,88 @@
+"""Where the feed comes from: decided once for a database, and remembered there."""
+
+import random
+import time
+from dataclasses import replace
+from functools import lru_cache
+
+from django.conf import settings
+from django.db import transaction
+
+from collector import feed
+from collector.models import Source
+
+ANSWERS_WITHIN_S = 5.0  # how long "auto" waits for the live network
+READ_AGAIN_AFTER_S = 600.0  # VATSIM asks that its status file be read again so often
+
+
+class SourceConflict(Exception):
+    """Settings that want another source than the database was made for; says so in a sentence."""
+
+
+def limits() -> feed.Limits:
+    """The limits of a fetch, from the settings."""
+    return feed.Limits(
+        total_seconds=settings.VATSIM_API_TIMEOUT,
+        compressed_bytes=int(settings.FEED_MAX_COMPRESSED_MB * 2**20),
+        decompressed_bytes=int(settings.FEED_MAX_MB * 2**20),
+        attempts=1 + settings.VATSIM_API_RETRY_ATTEMPTS,
+    )
+
+
+def wanted_kind() -> str | None:
+    """The kind of source that FEED names, None for "auto"."""
+    if settings.FEED == "auto":
+        return None
+    known = {"live": Source.Kind.LIVE, "simulated": Source.Kind.SIMULATED}
+    return known.get(settings.FEED, Source.Kind.RECORDED)
+
+
+def decide_source() -> Source:
+    """The database's source; with "auto", live if the network answers at the first start.
+
+    Raises `SourceConflict` where FEED wants another one than was decided before.
+    """
+    wanted = wanted_kind()
+    with transaction.atomic():
+        decided = Source.objects.select_for_update().first()
+        if decided is None:
+            kind = wanted or (Source.Kind.LIVE if live_answers() else Source.Kind.SIMULATED)
+            return Source.objects.get_or_create(pk=1, defaults={"kind": kind})[0]
+    if wanted and wanted != decided.kind:
+        raise SourceConflict(
+            f"FEED asks for {Source.Kind(wanted).label}, but this database holds "
+            f"{Source.Kind(decided.kind).label}, and the two are never mixed: "
+            "use another VAR_DIR or DATABASE_URL."
+        )
+    return decided
+
+
+def live_answers() -> bool:
+    """Whether the live network can be fetched now, within five seconds."""
+    try:
+        feed.fetch(addresses(), replace(limits(), total_seconds=ANSWERS_WITHIN_S, attempts=1))
+    except feed.FeedError:
+        return False
+    return True
+
+
+def addresses() -> feed.Addresses:
+    """Where to fetch next: what the operator configured, else one at random of VATSIM's list."""
+    if settings.VATSIM_API_URL:
+        configured = feed.Addresses.configured(
+            settings.VATSIM_API_URL, settings.VATSIM_TRANSCEIVERS_URL or None
+        )
+        return configured
+    chosen = _directory(int(time.monotonic() / READ_AGAIN_AFTER_S)).choose(random.SystemRandom())
+    if settings.VATSIM_TRANSCEIVERS_URL:
+        own = feed.Addresses.configured(chosen.data, settings.VATSIM_TRANSCEIVERS_URL)
+        host = feed.hostname(settings.VATSIM_TRANSCEIVERS_URL)
+        return replace(own, trusted_hosts=chosen.trusted_hosts | {host})
+    return chosen
+
+
+@lru_cache(maxsize=1)
+def _directory(period: int) -> feed.Directory:
+    """The status file, read once in each period."""
+    third = replace(limits(), total_seconds=settings.VATSIM_API_TIMEOUT / 3)
+    return feed.read_directory(settings.VATSIM_STATUS_URL, third)

@@ -1,0 +1,1 @@
+"""Watches: errors, health, access, and what an operator changes while the system runs."""

@@ -1,0 +1,1 @@
+"""Whether this process can serve: `/health/` for readiness, `/health/live` for liveness."""

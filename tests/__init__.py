@@ -1,0 +1,1 @@
+"""Tests: `unit` without a database, `integration` on real servers, `faults` on real processes."""

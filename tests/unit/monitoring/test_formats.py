@@ -1,0 +1,80 @@
+import csv
+import io
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitoring.api.formats import CSVRenderer, NDJSONRenderer, neutralise, write_csv
+
+
+def read(text: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text, newline="")))
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+cmd", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\uff1d1+1", "-"]
+)
+def test_a_cell_that_a_spreadsheet_would_run_is_neutralised(text):
+    assert neutralise(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["-12", "-12.5", "+7", "KLM1", "", "a=b", "DCT -> X"])
+def test_numbers_and_plain_texts_stay_as_they_are(text):
+    assert neutralise(text) == text
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), st.text()), max_size=5))
+def test_no_text_ever_begins_a_formula(rows):
+    cells = [cell for row in read(write_csv(rows)) for cell in row]
+    assert not any(cell[0] in "=@\t\r" for cell in cells if cell)
+
+
+def test_values_keep_their_kind():
+    row = {
+        "altitude": -20,
+        "latitude": -33.5,
+        "name": None,
+        "at": datetime(2026, 11, 22, 10, 15, tzinfo=UTC),
+        "ifr": True,
+        "ids": [1, 2],
+    }
+    assert read(write_csv([row]))[1] == [
+        "-20",
+        "-33.5",
+        "",
+        "2026-11-22T10:15:00Z",
+        "true",
+        "[1,2]",
+    ]
+
+
+def test_nested_objects_become_columns_and_all_keys_are_headings():
+    rows = [{"cid": 1, "plan": {"departure": "EHAM"}}, {"cid": 2, "extra": "x"}]
+    assert read(write_csv(rows)) == [
+        ["cid", "plan.departure", "extra"],
+        ["1", "EHAM", ""],
+        ["2", "", "x"],
+    ]
+
+
+def test_a_view_chooses_its_columns():
+    class View:
+        csv_columns = ("b", "a")
+
+    text = CSVRenderer().render([{"a": 1, "b": 2}], renderer_context={"view": View()})
+    assert read(text) == [["b", "a"], ["2", "1"]]
+
+
+def test_a_page_is_rendered_as_its_rows():
+    page = {"results": [{"a": 1}, {"a": 2}], "next": None, "previous": None}
+    assert read(CSVRenderer().render(page)) == [["a"], ["1"], ["2"]]
+    lines = NDJSONRenderer().render(page).splitlines()
+    assert [json.loads(line) for line in lines] == page["results"]
+
+
+def test_no_rows_make_no_lines():
+    assert NDJSONRenderer().render([]) == b""
+    assert read(CSVRenderer().render([])) == [[]]

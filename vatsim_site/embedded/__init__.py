@@ -1,0 +1,1 @@
+"""PostgreSQL, Valkey and all processes on one machine, started and kept running by `make run`."""

@@ -1,0 +1,50 @@
+"""TCP ports: choosing a free one, and saying who holds one that is taken."""
+
+import errno
+import socket
+
+import psutil
+from django.core.exceptions import ImproperlyConfigured
+
+
+def choose_free(wanted: int = 0) -> int:
+    """A port of the loopback address that nobody listens on now: `wanted`, where that is free."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def require_free(host: str, port: int) -> None:
+    """Raise `ImproperlyConfigured` unless the site can listen on HOST and PORT."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise ImproperlyConfigured(f"HOST: {host!r} is no address: {error.strerror}.") from None
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            raise ImproperlyConfigured(_why_not(host, port, error)) from None
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"PORT {port} is in use by {_holder(port)}: end that, or set PORT to another."
+    if error.errno == errno.EACCES:
+        return f"PORT {port} is closed to this user: set PORT to 1024 or more."
+    return f"HOST: can't listen on {host}: {error.strerror}."
+
+
+def _holder(port: int) -> str:
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr[1] == port:
+                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+    except (psutil.Error, OSError):
+        pass
+    return "a process of another user"

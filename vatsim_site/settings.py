@@ -1,0 +1,380 @@
+"""Settings of every process, read once from the environment.
+
+Each variable is read by a typed reader that fails with a sentence naming it. What an operator
+changes while the system runs stands in the section "Changed while running".
+"""
+
+from dataclasses import fields
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from collector.rules import Rules
+from vatsim_site.embedded import installation
+from vatsim_site.environment import Environment, with_password
+
+env = Environment()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = env.path("VAR_DIR", BASE_DIR / "var")  # all that is written while running
+
+# --- Who answers where --------------------------------------------------------------------------
+
+DEBUG = env.boolean("DEBUG", False)
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.integer("PORT", 8000, least=1, most=65535)
+# The address people use; https switches Secure cookies and HSTS.
+SITE_URL = env.url("SITE_URL", f"http://localhost:{PORT}", schemes=("http", "https"))
+_served_by_https = SITE_URL.startswith("https://")
+# Further names of the site. Its own, and those by which this machine asks it, always count.
+ALLOWED_HOSTS = [
+    urlsplit(SITE_URL).hostname or "localhost",
+    *("localhost", "127.0.0.1", "[::1]"),
+    *env.names("ALLOWED_HOSTS"),
+]
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+# Proxies whose X-Forwarded-For is believed; nobody else's is.
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+
+SECRET_KEY = env.text("SECRET_KEY") or installation.read_secret(VAR_DIR, "secret_key")
+if not SECRET_KEY:
+    raise ImproperlyConfigured(
+        f"SECRET_KEY is not set and {VAR_DIR} holds none: `make run` makes one."
+    )
+# Keys the pseudonyms of members; changing it changes them all and forgets who was erased.
+PSEUDONYM_KEY = env.text("PSEUDONYM_KEY") or installation.read_secret(VAR_DIR, "pseudonym_key")
+if not PSEUDONYM_KEY:
+    raise ImproperlyConfigured(
+        f"PSEUDONYM_KEY is not set and {VAR_DIR} holds none: `make run` makes one."
+    )
+
+# Of the first superuser, admin; needed only while there is none.
+ADMIN_PASSWORD = env.text("ADMIN_PASSWORD")
+
+# --- Django -------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "monitoring",
+    "collector",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "constance",
+    "csp",
+    "django_celery_beat",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "health_check",
+    "rest_framework",
+]
+MIDDLEWARE = [
+    "monitoring.api.middleware.CorrelationMiddleware",
+    "monitoring.api.middleware.OptionalSlashMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "vatsim_site.urls"
+WSGI_APPLICATION = "vatsim_site.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "collector.views.feed_notice",
+            ]
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+    )
+]
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Browser security ---------------------------------------------------------------------------
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _served_by_https
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_SSL_REDIRECT = _served_by_https
+SECURE_REDIRECT_EXEMPT = [r"^health(/|$)"]  # container probes come by plain HTTP
+SECURE_HSTS_SECONDS = 31_536_000 if _served_by_https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _served_by_https
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+# --- PostgreSQL and Redis -----------------------------------------------------------------------
+
+# The embedded servers' addresses where these are unset (written by `make run`).
+DATABASE_URL = env.url(
+    "DATABASE_URL",
+    installation.read_addresses(VAR_DIR).database_url,
+    schemes=("postgres", "postgresql"),
+)
+REDIS_URL = env.url(
+    "REDIS_URL", installation.read_addresses(VAR_DIR).redis_url, schemes=("redis", "rediss")
+)
+# Passwords that the addresses leave out; there, some of their characters would need escaping.
+DATABASE_URL = with_password(DATABASE_URL, env.text("DATABASE_PASSWORD"))
+REDIS_URL = with_password(REDIS_URL, env.text("REDIS_PASSWORD"))
+REDIS_BROKER_URL = f"{REDIS_URL.rstrip('/')}/0"
+REDIS_BUFFER_URL = f"{REDIS_URL.rstrip('/')}/1"  # never evicts, appends to disk
+REDIS_CACHE_URL = f"{REDIS_URL.rstrip('/')}/2"
+
+WEB_THREADS = env.integer("WEB_THREADS", 8, least=1, most=64)  # of the web process
+DATABASE_TIMEOUT = env.integer("DATABASE_TIMEOUT", 5, least=1, most=60)  # s, wait for a connection
+SERVICE_MAX_WORKERS = env.integer("SERVICE_MAX_WORKERS", 2, least=1, most=64)  # general worker
+COLLECTING_WORKERS = 2  # one polls while the other flushes
+# Of all processes together: beside web and workers those of beat, a replay and people's commands.
+DATABASE_MAX_CONNECTIONS = env.integer("DATABASE_MAX_CONNECTIONS", 40, least=10, most=1000)
+_connections_needed = WEB_THREADS + SERVICE_MAX_WORKERS + COLLECTING_WORKERS + 5
+if _connections_needed > DATABASE_MAX_CONNECTIONS:
+    raise ImproperlyConfigured(
+        f"DATABASE_MAX_CONNECTIONS must be at least {_connections_needed} "
+        "with these WEB_THREADS and SERVICE_MAX_WORKERS."
+    )
+DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
+DATABASES["default"] |= {
+    "ENGINE": "django.db.backends.postgresql",
+    "CONN_HEALTH_CHECKS": True,
+    "OPTIONS": {
+        **DATABASES["default"].get("OPTIONS", {}),
+        "connect_timeout": DATABASE_TIMEOUT,
+        "application_name": env.text("PROCESS_NAME", "manage"),
+        # A peer that vanished without a word is noticed within half a minute.
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+    },
+}
+if env.text("PROCESS_NAME") == "web":
+    # One pool in the one web process. The pool's own reconnect timeout would back off for minutes.
+    DATABASES["default"]["OPTIONS"]["pool"] = {
+        "min_size": 1,
+        "max_size": WEB_THREADS,
+        "timeout": DATABASE_TIMEOUT,
+        "reconnect_timeout": 5,
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = None  # a worker keeps its connection
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_CACHE_URL,
+        "TIMEOUT": env.integer("CACHE_TTL_DEFAULT", 300, least=1),
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+    }
+}
+CACHE_TTL_FLIGHT_DATA = env.integer("CACHE_TTL_FLIGHT_DATA", 60, least=1)  # s, live flight lists
+CACHE_TTL_ATC_DATA = env.integer("CACHE_TTL_ATC_DATA", 30, least=1)  # s, live controller lists
+
+# --- The feed -----------------------------------------------------------------------------------
+
+# live, simulated, a folder of recorded feeds, or auto: decided once for a database.
+FEED = env.text("FEED", "auto")
+if FEED not in {"live", "simulated", "auto"}:
+    FEED = str(env.path("FEED", BASE_DIR))
+    if not Path(FEED).is_dir():
+        raise ImproperlyConfigured(
+            f"FEED must be live, simulated, auto or an existing folder, and there is no {FEED}."
+        )
+FEED_SPEED = env.number("FEED_SPEED", 1, least=0, most=100_000)  # times as recorded; 0: no waiting
+SIMULATION_AIRCRAFT = env.integer("SIMULATION_AIRCRAFT", 500, least=10, most=100_000)
+VATSIM_STATUS_URL = env.url(
+    "VATSIM_STATUS_URL", "https://status.vatsim.net/status.json", schemes=("http", "https")
+)
+VATSIM_API_URL = env.url("VATSIM_API_URL", schemes=("http", "https"))
+VATSIM_TRANSCEIVERS_URL = env.url("VATSIM_TRANSCEIVERS_URL", schemes=("http", "https"))
+VATSIM_API_TIMEOUT = env.number("VATSIM_API_TIMEOUT", 9, least=0.5, most=10)  # s, the whole fetch
+VATSIM_API_RETRY_ATTEMPTS = env.integer("VATSIM_API_RETRY_ATTEMPTS", 1, least=0, most=5)
+FEED_MAX_COMPRESSED_MB = env.number("FEED_MAX_COMPRESSED_MB", 8, least=0.1, most=1024)
+FEED_MAX_MB = env.number("FEED_MAX_MB", 32, least=0.1, most=4096)  # decompressed
+POLL_INTERVAL_SECONDS = env.integer("POLL_INTERVAL_SECONDS", 15, least=15, most=3600)
+FLUSH_INTERVAL_SECONDS = env.integer("FLUSH_INTERVAL_SECONDS", 15, least=1, most=3600)
+BUFFER_MAX_MB = env.number("BUFFER_MAX_MB", 1024, least=1)  # at the cap new feeds are refused
+
+# Each constant of the domain rules, as RULE_ and its name in capitals; see collector/rules.py.
+RULES = Rules(
+    **{
+        rule.name: env.number(f"RULE_{rule.name.upper()}", rule.default, least=0)
+        for rule in fields(Rules)
+    }
+)
+
+# --- Celery -------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_BROKER_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# Without the socket settings a half-open connection hangs a worker silently for ever.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 900,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 1,
+}
+CELERY_TASK_ACKS_LATE = CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "general"
+CELERY_TASK_ROUTES = {
+    "collector.tasks.poll": {"queue": "collecting"},
+    "collector.tasks.flush": {"queue": "collecting"},
+}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000  # KiB
+CELERY_WORKER_SEND_TASK_EVENTS = True  # for Flower
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_DB_REUSE_MAX = None
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_TIMEZONE = "UTC"
+
+# --- The API ------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    # The first one names itself in a 401.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "monitoring.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["monitoring.api.permissions.DenyAll"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "monitoring.api.renderers.JSONRenderer",
+        "monitoring.api.renderers.BrowsableAPIRenderer",
+    ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "monitoring.api.negotiation.ContentNegotiation",
+    "DEFAULT_PARSER_CLASSES": ["monitoring.api.parsers.JSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "monitoring.api.pagination.CursorPagination",
+    "DEFAULT_THROTTLE_CLASSES": ["monitoring.api.throttling.AnonymousThrottle"],
+    "DEFAULT_SCHEMA_CLASS": "monitoring.api.schema.AutoSchema",
+    "EXCEPTION_HANDLER": "monitoring.api.errors.exception_handler",
+    "COERCE_DECIMAL_TO_STRING": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "VATSIM Data Collection System",
+    "DESCRIPTION": "Flights, controllers and positions of the VATSIM network, live and past.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_PERMISSIONS": ["monitoring.api.permissions.PublicRead"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "monitoring.api.schema.describe_errors",
+    ],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # No badge of an outside validator.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
+}
+
+# --- Changed while running ----------------------------------------------------------------------
+
+# Read through monitoring.runtime.current(), whose fields have these names in lower case.
+CONSTANCE_BACKEND = "constance.backends.database.DatabaseBackend"
+CONSTANCE_SUPERUSER_ONLY = False  # who has the permission change_config: the administrators
+CONSTANCE_ADDITIONAL_FIELDS = {
+    "days": ["django.forms.IntegerField", {"min_value": 1, "max_value": 36_500}],
+    "seconds": ["django.forms.IntegerField", {"min_value": 16, "max_value": 86_400}],
+    "requests": ["django.forms.IntegerField", {"min_value": 1, "max_value": 1_000_000}],
+}
+CONSTANCE_CONFIG = {
+    "RETENTION_POSITIONS_DAYS": (400, "Positions of ended flights.", "days"),
+    "RETENTION_FLIGHTS_DAYS": (400, "Ended flights with their plans.", "days"),
+    "RETENTION_SESSIONS_DAYS": (400, "Ended controller and ATIS sessions.", "days"),
+    "RETENTION_POLLS_DAYS": (400, "Polls of the feed with their measurements.", "days"),
+    "RETENTION_REJECTED_RECORDS_DAYS": (30, "Records that were refused, with reasons.", "days"),
+    "RETENTION_PREFILES_DAYS": (30, "Plans filed before a flight.", "days"),
+    "RETENTION_TUNINGS_DAYS": (90, "Which frequencies were tuned.", "days"),
+    "POLL_ENABLED": (True, "Fetch the feed. Off: nothing new arrives.", bool),
+    "FLUSH_ENABLED": (True, "Store what was fetched. Off: it waits in the buffer.", bool),
+    "COMPACTION_ENABLED": (True, "Pack positions of past windows.", bool),
+    "COLLECT_TRANSCEIVERS": (True, "Collect which frequencies are tuned.", bool),
+    "COLLECT_PREFILES": (True, "Collect plans filed before a flight.", bool),
+    "PUBLIC_API": (True, "Anonymous readers may use the public part of the API.", bool),
+    "PUBLIC_NAMES": (False, "Anonymous readers see members' names and CIDs.", bool),
+    "PUBLIC_REQUESTS_PER_MINUTE": (120, "For each anonymous address.", "requests"),
+    "FEED_WARN_SECONDS": (45, "Age at which a feed is late.", "seconds"),
+    "FEED_STALE_SECONDS": (60, "Age at which a feed is stale.", "seconds"),
+    "FEED_OUTAGE_SECONDS": (180, "Age at which a feed is an outage.", "seconds"),
+}
+CONSTANCE_CONFIG_FIELDSETS = {
+    "Retention in days": [name for name in CONSTANCE_CONFIG if name.startswith("RETENTION_")],
+    "Components": [
+        "POLL_ENABLED",
+        "FLUSH_ENABLED",
+        "COMPACTION_ENABLED",
+        "COLLECT_TRANSCEIVERS",
+        "COLLECT_PREFILES",
+    ],
+    "Anonymous readers": [name for name in CONSTANCE_CONFIG if name.startswith("PUBLIC_")],
+    "Age of the feed in seconds": [name for name in CONSTANCE_CONFIG if name.startswith("FEED_")],
+}
+
+# --- Logs ---------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
+if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+    raise ImproperlyConfigured(
+        f"LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR, not {LOG_LEVEL!r}."
+    )
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+}
+
+# --- One machine --------------------------------------------------------------------------------
+
+# s from Ctrl-C to the end of the last process.
+SERVICE_SHUTDOWN_TIMEOUT = env.integer("SERVICE_SHUTDOWN_TIMEOUT", 15, least=5, most=600)

@@ -46,23 +46,23 @@ locks: environment-dev ## Make both lock files anew after a change of pyproject.
 	@.venv/bin/python -c 'import pip' 2>/dev/null && exit; rm -rf .venv; \
 	for candidate in $(PYTHON) python3.11 python3.12 python3.13 python3.14; do \
 	  $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
-	  echo "Making .venv with $$($$candidate --version) …"; \
+	  echo "Making .venv with $$($$candidate --version) ..."; \
 	  $$candidate -m venv .venv && exit; \
 	  rm -rf .venv; \
 	  echo "$$candidate can't make a virtual environment: install its package python3-venv."; \
 	  exit 1; \
 	done; \
-	echo "This needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 …"; exit 1
+	echo "This needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..."; exit 1
 
 # A copy of the lock inside .venv tells what is installed there.
 environment: .venv
 	@cmp -s requirements.lock .venv/requirements.lock || { \
-	  echo "Installing packages into .venv; the first time this takes a minute or two …"; \
+	  echo "Installing packages into .venv; the first time this takes a minute or two ..."; \
 	  $(PIP) -r requirements.lock && cp requirements.lock .venv/; }
 
 environment-dev: .venv
 	@cmp -s requirements-dev.lock .venv/requirements-dev.lock || { \
-	  echo "Installing packages into .venv; the first time this takes a minute or two …"; \
+	  echo "Installing packages into .venv; the first time this takes a minute or two ..."; \
 	  $(PIP) -r requirements-dev.lock && cp requirements.lock requirements-dev.lock .venv/; }
 
 clean: ## Remove .venv and caches; VAR_DIR stays

@@ -1,4 +1,4 @@
-"""Keeps fetched feeds in Redis until they are in PostgreSQL.
+"""Keeps fetched feeds in Redis until they are in PostgreSQL, and the newest for the live lists.
 
 A feed's entry in the stream has its own time in milliseconds as id. Redis takes only ids that are
 greater than all before, so a second poller, a repeated or an older feed can't enter. Polls that
@@ -19,7 +19,7 @@ from redis.retry import Retry
 
 from collector.identity import epoch_ms
 
-FEEDS, FAILURES = "collector:feeds", "collector:failures"
+FEEDS, FAILURES, FLUSHED = "collector:feeds", "collector:failures", "collector:flushed"
 MOST_FAILURES = 1000
 TIMEOUT_S = 5.0
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -116,20 +116,51 @@ class FeedBuffer:
             yield _unpack(entry_id, fields)
             start = f"({entry_id.decode()}"
 
-    def trim(self, through: datetime) -> None:
-        """Forget the feeds up to and including a time."""
-        self.redis.xtrim(FEEDS, minid=f"{epoch_ms(through)}-1", approximate=False)
+    def get(self, feed_at: datetime) -> BufferedFeed:
+        """One feed; raises `LookupError` if it is not here."""
+        entry_id = f"{epoch_ms(feed_at)}-0"
+        entries = self.redis.xrange(FEEDS, min=entry_id, max=entry_id)
+        if not entries:
+            raise LookupError(f"The buffer has no feed of {feed_at:%Y-%m-%dT%H:%M:%SZ}.")
+        return _unpack(*entries[0])
+
+    def flushed(self, feed_at: datetime) -> None:
+        """Note that a feed is in PostgreSQL, and forget those before it.
+
+        It stays itself, since the live lists are made of it.
+        """
+        milliseconds = epoch_ms(feed_at)
+        self.redis.set(FLUSHED, milliseconds)
+        self.redis.xtrim(FEEDS, minid=f"{milliseconds}-0", approximate=False)
+
+    def forget_flushed(self) -> None:
+        """Forget also the one that stays after it was flushed; the live lists do without it."""
+        if flushed := self.redis.get(FLUSHED):
+            self.redis.xtrim(FEEDS, minid=f"{flushed.decode()}-1", approximate=False)
+
+    def reopen(self, newest: datetime | None) -> None:
+        """Let in feeds later than `newest`, the newest that PostgreSQL has, and refuse no others.
+
+        The buffer remembers later ones where it served another database, or a backup was restored.
+        Feeds that wait to be flushed stay.
+        """
+        flushed = self.redis.get(FLUSHED)
+        if flushed and int(flushed) > epoch_ms(newest or EPOCH) and not self.depth().feeds:
+            self.redis.delete(FEEDS, FLUSHED)
 
     def bytes(self) -> int:
         """Memory that the feeds take."""
         return self.redis.memory_usage(FEEDS) or 0
 
     def depth(self) -> Depth:
-        """How full the buffer is."""
-        oldest = self.redis.xrange(FEEDS, count=1)
-        newest = self.redis.xrevrange(FEEDS, count=1)
+        """How much is not in PostgreSQL yet."""
+        flushed = self.redis.get(FLUSHED)
+        waiting_since = f"({flushed.decode()}-0" if flushed else "-"
+        oldest = self.redis.xrange(FEEDS, min=waiting_since, count=1)
+        newest = self.redis.xrevrange(FEEDS, min=waiting_since, count=1)
+        kept = bool(flushed and self.redis.xrange(FEEDS, max=f"{flushed.decode()}-0", count=1))
         return Depth(
-            feeds=self.redis.xlen(FEEDS),
+            feeds=self.redis.xlen(FEEDS) - kept,
             bytes=self.bytes(),
             oldest_at=_time_of(oldest[0][0]) if oldest else None,
             newest_at=_time_of(newest[0][0]) if newest else None,

@@ -8,29 +8,9 @@ back until later feeds show whether the network really changed.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from statistics import median
-from typing import NamedTuple
 
-from collector.parsing import Feed
+from collector.parsing import Counts
 from collector.rules import Rules
-
-
-class Counts(NamedTuple):
-    """What plausibility is judged by. `clients` are those that the feed lists."""
-
-    feed_at: datetime
-    pilots: int
-    clients: int
-    connected_clients: int
-
-
-def counts_of(feed: Feed) -> Counts:
-    """The numbers of a feed that tell whether it can be true."""
-    return Counts(
-        feed_at=feed.feed_at,
-        pilots=len(feed.pilots),
-        clients=feed.clients,
-        connected_clients=feed.general.connected_clients,
-    )
 
 
 def implausible(feed: Counts, accepted: Iterable[tuple[datetime, int]], rules: Rules) -> str:

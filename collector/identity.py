@@ -57,6 +57,8 @@ class OpenFlight:
     longitude: float | None = None
     altitude: int | None = None
     groundspeed: int | None = None
+    heading: int | None = None
+    qnh_i_hg: float | None = None
     first_latitude: float | None = None
     first_longitude: float | None = None
     ground_altitude: int | None = None
@@ -100,8 +102,7 @@ class FlightChanges:
 
     `changed` are flights whose own row differs (opened ones may be among them); `left` are
     presences that ended, with the last feed that had them, `came` those that this feed began;
-    `positions` are the records that brought a new position, `placed` the flights of which it was
-    the first; `bound` flights had a prefile.
+    `positions` are the flights that have a new position; `bound` flights had a prefile.
     """
 
     opened: list[OpenFlight] = field(default_factory=list)
@@ -110,9 +111,8 @@ class FlightChanges:
     left: list[tuple[OpenFlight, datetime]] = field(default_factory=list)
     came: list[OpenFlight] = field(default_factory=list)
     plans: list[tuple[OpenFlight, Plan]] = field(default_factory=list)
-    positions: list[tuple[OpenFlight, Pilot]] = field(default_factory=list)
+    positions: list[OpenFlight] = field(default_factory=list)
     rejected_plans: list[tuple[str, bytes]] = field(default_factory=list)
-    placed: list[OpenFlight] = field(default_factory=list)
     bound: list[OpenFlight] = field(default_factory=list)
 
 
@@ -214,6 +214,19 @@ class _Step:
     def _continue(self, flight: OpenFlight, pilot: Pilot) -> bool:
         """Whether `pilot` is this flight; if not, the flight has been ended."""
         same_logon = pilot.logon_time == flight.logon_time
+        if (
+            not flight.missing
+            and same_logon
+            and pilot.flight_plan == flight.plan_json
+            and pilot.transponder == flight.transponder
+        ) or self._take_up(flight, pilot, same_logon):
+            flight.last_seen_at = self.feed_at
+            self._update(flight, pilot)
+            return True
+        return False
+
+    def _take_up(self, flight: OpenFlight, pilot: Pilot, same_logon: bool) -> bool:
+        """Continue a flight whose record says something new, if it is the same flight."""
         plan = flight.plan
         if pilot.flight_plan != flight.plan_json:
             plan = self._plan_of(flight, pilot, same_logon)
@@ -228,8 +241,6 @@ class _Step:
             self._amend(flight, plan)
         if returns or pilot.transponder != flight.transponder:
             self._come_back(flight, pilot)
-        flight.last_seen_at = self.feed_at
-        self._update(flight, pilot)
         return True
 
     def _ends_before(
@@ -302,41 +313,47 @@ class _Step:
             flight.name, flight.server = pilot.name, pilot.server
             flight.pilot_rating, flight.military_rating = pilot.pilot_rating, pilot.military_rating
             self._changed(flight)
-        extra = self.extras(pilot) if self.extras else {}
-        if extra != flight.extra:
-            flight.extra = extra
-            self._changed(flight)
+        if self.extras or flight.extra:
+            extra = self.extras(pilot) if self.extras else {}
+            if extra != flight.extra:
+                flight.extra = extra
+                self._changed(flight)
         at_ms = epoch_ms(pilot.last_updated)
         if pilot.latitude is not None and at_ms > flight.at_ms:
             self._move(flight, pilot)
             flight.at_ms = at_ms
             flight.latitude, flight.longitude = pilot.latitude, pilot.longitude
             flight.altitude, flight.groundspeed = pilot.altitude, pilot.groundspeed
-            self.changes.positions.append((flight, pilot))
+            flight.heading, flight.qnh_i_hg = pilot.heading, pilot.qnh_i_hg
+            self.changes.positions.append(flight)
 
     def _move(self, flight: OpenFlight, pilot: Pilot) -> None:
         """Learn from a new position whether the flight moved, flew or landed."""
-        if flight.first_latitude is None:
-            flight.first_latitude, flight.first_longitude = pilot.latitude, pilot.longitude
-            self.changes.placed.append(flight)
-            self._changed(flight)
-        elif not flight.moved and self._distance(flight, pilot) > 0:
-            flight.moved = self._is_far_from_start(flight, pilot)
-            if flight.moved:
-                self._changed(flight)
-        if pilot.groundspeed is None or pilot.altitude is None:
+        if not flight.moved:
+            self._look_whether_moved(flight, pilot)
+        speed, altitude = pilot.groundspeed, pilot.altitude
+        if speed is None or altitude is None:
             return
-        slow = pilot.groundspeed < self.rules.slow_kt
-        if flight.airborne:
-            if slow and self._has_landed(flight, pilot.altitude):
-                flight.landed, flight.ground_altitude = True, pilot.altitude
+        slow = speed < self.rules.slow_kt
+        if flight.flown and not flight.landed:
+            if slow and self._has_landed(flight, altitude):
+                flight.landed, flight.ground_altitude = True, altitude
                 self._changed(flight)
-        elif self._is_flying(flight, pilot.altitude, pilot.groundspeed, slow):
+        elif self._is_flying(flight, altitude, speed, slow):
             flight.flown, flight.landed = True, False
             self._changed(flight)
         elif slow and flight.ground_altitude is None:
-            flight.ground_altitude = pilot.altitude
+            flight.ground_altitude = altitude
             self._changed(flight)
+
+    def _look_whether_moved(self, flight: OpenFlight, pilot: Pilot) -> None:
+        if flight.first_latitude is None:
+            flight.first_latitude, flight.first_longitude = pilot.latitude, pilot.longitude
+            self._changed(flight)
+        elif (pilot.latitude, pilot.longitude) != (flight.latitude, flight.longitude):
+            flight.moved = self._is_far_from_start(flight, pilot)
+            if flight.moved:
+                self._changed(flight)
 
     def _is_far_from_start(self, flight: OpenFlight, pilot: Pilot) -> bool:
         start = flight.first_latitude, flight.first_longitude

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from msgspec import Raw, Struct
 
 from collector.callsigns import is_position, is_voice_frequency, normalise
@@ -17,17 +16,18 @@ from collector.text import clean_json
 
 
 class LiveFlight(Struct, gc=False):
-    """A flight in the newest feed, with the feed's own names. `id` is null before the first flush.
+    """A flight in a feed, with the feed's own names. `id` is null before the first flush.
 
-    For anonymous readers `cid` is a pseudonym and `name` null.
+    For anonymous readers `cid` is a pseudonym and `name` null. At a past time `server` and the
+    ratings are null where the flight has connected again since: history does not hold them.
     """
 
     id: int | None
     cid: int
     name: str | None
     callsign: str
-    server: str
-    pilot_rating: int
+    server: str | None
+    pilot_rating: int | None
     military_rating: int | None
     latitude: float | None
     longitude: float | None
@@ -68,7 +68,10 @@ NO_STATION = Station(None, None)
 
 
 class LivePosition(Struct, gc=False):
-    """An active ATC position; see `LiveFlight`. `position` comes from its transceivers."""
+    """An active ATC position; see `LiveFlight`. `position` comes from its transceivers.
+
+    `last_updated` is null at a past time: history does not hold it.
+    """
 
     id: int | None
     cid: int
@@ -82,7 +85,7 @@ class LivePosition(Struct, gc=False):
     text_atis: list[str] | None
     atis_code: str | None
     logon_time: datetime
-    last_updated: datetime
+    last_updated: datetime | None
     position: Place | None
 
 
@@ -105,7 +108,7 @@ def live_flights(pilots: Iterable[Pilot], ids: Mapping[Key, int]) -> list[LiveFl
             p.heading,
             p.qnh_i_hg,
             p.qnh_mb,
-            readable_plan(p.flight_plan),
+            _readable(p.flight_plan),
             p.logon_time,
             p.last_updated,
         )
@@ -113,20 +116,17 @@ def live_flights(pilots: Iterable[Pilot], ids: Mapping[Key, int]) -> list[LiveFl
     ]
 
 
-def readable_plan(plan: Raw) -> Raw | None:
+def _readable(plan: Raw) -> Raw | None:
     """A raw plan that any client can decode; None if it is null or no object."""
     content = bytes(plan)
-    if not content.startswith(b"{"):
-        return None
-    cleaned = clean_json(content)
-    return plan if cleaned is content else Raw(cleaned)
+    return Raw(clean_json(content)) if content.startswith(b"{") else None
 
 
 def live_positions(feed: Feed, stations: Mapping[Key, Station]) -> list[LivePosition]:
     """The active positions of a feed: controllers on a frequency, without observers."""
     codes = {callsign: station.atis_code for (_, callsign), station in feed.atis.items()}
-    facilities = _short_names(feed.references["facilities"])
-    ratings = _short_names(feed.references["ratings"])
+    facilities = short_names(feed.references["facilities"])
+    ratings = short_names(feed.references["ratings"])
     return [
         LivePosition(
             id=station.id,
@@ -156,8 +156,11 @@ def is_active(controller: Controller) -> bool:
     return on_air and is_position(controller.callsign, controller.facility)
 
 
-def _short_names(entries: Iterable[Mapping[str, Any]]) -> dict[int, str]:
-    return {entry["id"]: str(entry["short"]) for entry in entries if {"id", "short"} <= entry.keys()}
+def short_names(entries: Iterable[Mapping[str, Any]]) -> dict[int, str]:
+    """The feed's short name of each number in one of its reference lists."""
+    return {
+        entry["id"]: str(entry["short"]) for entry in entries if {"id", "short"} <= entry.keys()
+    }
 
 
 def hide_members(rows: Iterable[LiveFlight | LivePosition], alias: Callable[[int], int]) -> None:

@@ -172,8 +172,8 @@ Key = tuple[int, str]  # (cid, callsign)
 class Feed:
     """A parsed feed. Pilots, controllers, stations and prefiles stand under (cid, callsign).
 
-    `feed_at` is the feed's own time in whole milliseconds. `clients` counts pilots, controllers
-    and stations as they came. `references` holds the feed's own lists of ratings and facilities,
+    `feed_at` is the feed's own time in whole milliseconds. `counts` counts records as they came.
+    `references` holds the feed's own lists of ratings and facilities,
     `new_keys` names keys that no release of the feed was known to have, as `kind.key`.
     """
 
@@ -185,7 +185,7 @@ class Feed:
     prefiles: dict[Key, Prefile]
     servers: list[Server]
     references: dict[str, Any]
-    clients: int
+    counts: "Counts"
     rejects: Rejects
     new_keys: list[str]
 
@@ -296,7 +296,9 @@ def _whole_decoder() -> msgspec.json.Decoder[Any]:
         feed = msgspec.defstruct(
             "Feed",
             [
-                (kind, lists[kind]) if kind in ("pilots", "controllers") else (kind, lists[kind], [])
+                (kind, lists[kind])
+                if kind in ("pilots", "controllers")
+                else (kind, lists[kind], [])
                 for kind in lists
             ],
             bases=(_ENVELOPE.type,),
@@ -335,28 +337,54 @@ def _decode_or_reject(content: bytes, rejects: Rejects) -> Any:
         raise FeedRejected("json", f"The body is no JSON: {_reason(error)}.") from None
 
 
+class Counts(NamedTuple):
+    """What tells whether a feed can be true. `clients` are those that it lists."""
+
+    feed_at: datetime
+    pilots: int
+    clients: int
+    connected_clients: int
+
+
+def read_counts(content: bytes) -> Counts:
+    """The time and numbers of a body, which costs half of parsing it. Raises `FeedRejected`."""
+    rejects = Rejects()
+    return _counts(_decode_or_reject(content, rejects), rejects)
+
+
+def _counts(body: Any, rejects: Rejects) -> Counts:
+    listed = {kind: len(getattr(body, kind)) for kind in _CONNECTED}
+    for (kind, _), n in rejects.counts.items():
+        if kind in listed:
+            listed[kind] += n
+    return Counts(
+        feed_at=whole_milliseconds(body.general.update_timestamp),
+        pilots=listed["pilots"],
+        clients=sum(listed.values()),
+        connected_clients=body.general.connected_clients,
+    )
+
+
 def parse_feed(content: bytes) -> Feed:
     """The feed in a `vatsim-data.json` body. Raises `FeedRejected`."""
     rejects = Rejects()
     body = _decode_or_reject(content, rejects)
-    general: General = body.general
-    feed_at = whole_milliseconds(general.update_timestamp)
-    clients = len(body.pilots) + len(body.controllers) + len(body.atis)
-    clients += sum(n for (kind, _), n in rejects.counts.items() if kind in _CONNECTED)
+    counts = _counts(body, rejects)
+    feed_at = counts.feed_at
     for pilot in body.pilots:
         _validate_pilot(pilot)
     for station in (*body.controllers, *body.atis):
         _validate_controller(station)
     return Feed(
         feed_at=feed_at,
-        general=general,
+        general=body.general,
         pilots=_latest_of_each("pilots", body.pilots, feed_at, rejects),
         controllers=_latest_of_each("controllers", body.controllers, feed_at, rejects),
         atis=_latest_of_each("atis", body.atis, feed_at, rejects),
         prefiles=_latest_of_each("prefiles", body.prefiles, feed_at, rejects),
         servers=body.servers,
         references={name: getattr(body, name) for name in _REFERENCES},
-        clients=clients,
+        counts=counts,
         rejects=rejects,
         new_keys=_new_keys(body),
     )
@@ -447,22 +475,32 @@ def _json(record: Struct) -> bytes:
 
 def _validate_pilot(pilot: Pilot) -> None:
     """Set to None what can't be true; bring the two forms of QNH in line."""
-    lat, lon = pilot.latitude, pilot.longitude
-    if lat is None or lon is None or not (-90 <= lat <= 90 and -180 <= lon <= 180) or lat == lon == 0:
+    lat, lon, speed, altitude = pilot.latitude, pilot.longitude, pilot.groundspeed, pilot.altitude
+    if (
+        lat is None
+        or lon is None
+        or not -90 <= lat <= 90
+        or not -180 <= lon <= 180
+        or lat == lon == 0
+    ):
         pilot.latitude = pilot.longitude = None
-    speed, altitude = pilot.groundspeed, pilot.altitude
     if speed is None or not 0 <= speed <= 2160:
         speed = pilot.groundspeed = None
     if altitude is None or not -2000 <= altitude <= 100_000:
         pilot.altitude = None
     elif altitude == 0 and speed and speed > 150:  # a simulator that has not loaded yet
         pilot.altitude = None
-    if pilot.heading is not None:
+    if pilot.heading is not None and not 0 <= pilot.heading < 360:
         pilot.heading %= 360
     if pilot.transponder not in SQUAWKS:
         pilot.transponder = None
     inches, hpa = pilot.qnh_i_hg, pilot.qnh_mb
-    if inches is None or hpa is None or not (861 <= hpa <= 1096 and abs(inches * HPA_PER_INCH - hpa) <= 1):
+    if (
+        inches is None
+        or hpa is None
+        or not 861 <= hpa <= 1096
+        or not -1 <= inches * HPA_PER_INCH - hpa <= 1
+    ):
         pilot.qnh_i_hg, pilot.qnh_mb = _qnh(inches, hpa)
     if len(pilot.server) > SERVER_LENGTH or not pilot.server.isprintable():
         pilot.server = clean(pilot.server, SERVER_LENGTH)

@@ -4,7 +4,8 @@ All of it is standard PostgreSQL. The layout is described in `models/positions.p
 and measurements in `docs/adr/0002-storage-of-positions.md`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,9 +15,9 @@ from django.db.backends.utils import CursorWrapper
 
 from collector.identity import OpenFlight, epoch_ms
 from collector.models.positions import DEGREE, INCH, WINDOW, window_of
-from collector.parsing import Pilot
 
 HOT, COLD = "collector_hotposition", "collector_trackwindow"
+PARTITIONS_LOCK = 0x5654_5054  # the advisory lock of those who drop partitions, or need them all
 _COLUMNS = "feed_at, flight_id, age_ms, latitude, longitude, altitude, groundspeed, heading, qnh"
 _WIDTHS = (8, 4, 4, 4, 4, 4, 2, 2, 2)
 # A row of PostgreSQL's binary COPY: the number of fields, then each field's length and value.
@@ -33,56 +34,33 @@ _TRAILER = b"\xff\xff"
 _NULL = (-1).to_bytes(4, "big", signed=True)
 _POSTGRES_EPOCH_MS = 946_684_800_000  # 2000-01-01
 
-_STATE_COLUMNS = "at, latitude, longitude, altitude, groundspeed, heading, qnh_i_hg"
-_STATE_VALUES = """
-    h.feed_at + h.age_ms * interval '1 millisecond', h.latitude / 1e7, h.longitude / 1e7,
-    h.altitude, h.groundspeed, h.heading, h.qnh"""
-_UPDATE_STATES = f"""
-    UPDATE collector_flightstate s SET ({_STATE_COLUMNS}) = ROW ({_STATE_VALUES})
-    FROM {HOT} h WHERE h.feed_at = %s AND h.flight_id = s.flight_id"""  # noqa: S608
-_INSERT_STATES = f"""
-    INSERT INTO collector_flightstate (flight_id, {_STATE_COLUMNS})
-    SELECT h.flight_id, {_STATE_VALUES}
-    FROM {HOT} h WHERE h.feed_at = %s AND h.flight_id = ANY(%s)"""  # noqa: S608
 
-
-def write_positions(
-    feed_at: datetime,
-    positions: Sequence[tuple[OpenFlight, Pilot]],
-    placed: Collection[int],
-) -> None:
-    """Append a feed's new positions and bring the flights' current states up to them.
-
-    `placed` are the ids of flights of which this is the first position.
-    """
-    if not positions:
+def write_positions(feed_at: datetime, flights: Sequence[OpenFlight]) -> None:
+    """Append the new positions of `flights`, all of one feed."""
+    if not flights:
         return
     with connection.cursor() as cursor:
         partition = _ensure_hot_partition(cursor, window_of(feed_at))
         with cursor.copy(f"COPY {partition} ({_COLUMNS}) FROM STDIN BINARY") as copy:
-            copy.write(_HEADER + _rows(feed_at, positions) + _TRAILER)
-        # Tells the index of the pages just written, which the next statements ask for.
+            copy.write(_HEADER + _rows(feed_at, flights) + _TRAILER)
+        # Tells the index of the pages just written.
         cursor.execute("SELECT brin_summarize_new_values(%s)", [f"{partition}_feed_at_idx"])
-        cursor.execute(_UPDATE_STATES, [feed_at])
-        if placed:
-            cursor.execute(_INSERT_STATES, [feed_at, list(placed)])
 
 
-def _rows(feed_at: datetime, positions: Sequence[tuple[OpenFlight, Pilot]]) -> bytes:
+def _rows(feed_at: datetime, flights: Sequence[OpenFlight]) -> bytes:
     """The rows of a binary COPY, without its header and trailer."""
-    n = len(positions)
+    n = len(flights)
     feed_ms = epoch_ms(feed_at)
-    pilots = [pilot for _, pilot in positions]
     columns: list[npt.NDArray[np.float64]] = [
         np.full(n, (feed_ms - _POSTGRES_EPOCH_MS) * 1000.0),
-        np.array([flight.id for flight, _ in positions], float),
-        np.array([flight.at_ms for flight, _ in positions], float) - feed_ms,
-        np.array([pilot.latitude for pilot in pilots], float) * DEGREE,
-        np.array([pilot.longitude for pilot in pilots], float) * DEGREE,
-        np.array([pilot.altitude for pilot in pilots], float),
-        np.array([pilot.groundspeed for pilot in pilots], float),
-        np.array([pilot.heading for pilot in pilots], float),
-        np.array([pilot.qnh_i_hg for pilot in pilots], float) * INCH,
+        np.array([flight.id for flight in flights], float),
+        np.array([flight.at_ms for flight in flights], float) - feed_ms,
+        np.array([flight.latitude for flight in flights], float) * DEGREE,
+        np.array([flight.longitude for flight in flights], float) * DEGREE,
+        np.array([flight.altitude for flight in flights], float),
+        np.array([flight.groundspeed for flight in flights], float),
+        np.array([flight.heading for flight in flights], float),
+        np.array([flight.qnh_i_hg for flight in flights], float) * INCH,
     ]
     rows = np.empty(n, _ROW)
     rows["fields"] = len(_WIDTHS)
@@ -92,7 +70,9 @@ def _rows(feed_at: datetime, positions: Sequence[tuple[OpenFlight, Pilot]]) -> b
         missing |= absent
         rows[f"length{i}"] = np.where(absent, -1, width)
         rows[f"value{i}"] = np.rint(np.where(absent, 0, column))
-    return rows[~missing].tobytes() + b"".join(_without_nulls(row.tobytes()) for row in rows[missing])
+    return rows[~missing].tobytes() + b"".join(
+        _without_nulls(row.tobytes()) for row in rows[missing]
+    )
 
 
 def _without_nulls(row: bytes) -> bytes:
@@ -103,33 +83,6 @@ def _without_nulls(row: bytes) -> bytes:
         parts.append(length if length == _NULL else row[start : start + 4 + width])
         start += 4 + width
     return b"".join(parts)
-
-
-def rebuild_states() -> None:
-    """Make the current states of open flights again, as after a crash that emptied the table.
-
-    The newest position of each open flight is looked for in the newest two windows, and in older
-    ones for those that have none there.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM collector_flightstate")
-        cursor.execute(_REBUILD)
-
-
-_REBUILD = f"""
-    INSERT INTO collector_flightstate (flight_id, {_STATE_COLUMNS})
-    SELECT flight.id, p.at, p.latitude, p.longitude, p.altitude, p.groundspeed, p.heading,
-           round(p.qnh_i_hg * 100)
-    FROM collector_flight flight
-    CROSS JOIN LATERAL (
-        SELECT * FROM collector_position p
-        WHERE p.flight_id = flight.id
-          AND p.window_at = ANY (ARRAY(SELECT generate_series(
-              date_bin('15 minutes', flight.first_seen_at, timestamptz '1970-01-01 00:00+00'),
-              (SELECT max(feed_at) FROM collector_poll), interval '15 minutes')))
-        ORDER BY p.feed_at DESC LIMIT 1
-    ) p
-    WHERE flight.ended_at IS NULL"""  # noqa: S608
 
 
 # --- Partitions ---------------------------------------------------------------------------------
@@ -202,6 +155,27 @@ _COMPACT = """
 """
 
 
+@contextmanager
+def partitions_kept() -> Iterator[None]:
+    """Meanwhile nobody drops a partition."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [PARTITIONS_LOCK])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [PARTITIONS_LOCK])
+
+
+def _may_drop(cursor: CursorWrapper, partition: str) -> bool:
+    """Whether nobody else drops or needs partitions until the transaction's end."""
+    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [PARTITIONS_LOCK])
+    if not cursor.fetchone()[0]:
+        return False
+    # Somebody may have dropped it since it was listed.
+    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [partition])
+    return bool(cursor.fetchone()[0])
+
+
 def compact(newest_feed_at: datetime) -> int:
     """Turn the hot windows that are over into rows of arrays; how many were.
 
@@ -214,7 +188,8 @@ def compact(newest_feed_at: datetime) -> int:
         if window_at >= current:
             break
         try:
-            _compact_window(partition, window_at)
+            if not _compact_window(partition, window_at):
+                break
         except OperationalError as error:
             if getattr(error.__cause__, "sqlstate", "") != "55P03":  # lock_not_available
                 raise
@@ -223,24 +198,31 @@ def compact(newest_feed_at: datetime) -> int:
     return done
 
 
-def _compact_window(partition: str, window_at: datetime) -> None:
+def _compact_window(partition: str, window_at: datetime) -> bool:
     with transaction.atomic(), connection.cursor() as cursor:
+        if not _may_drop(cursor, partition):
+            return False
         # The drop waits for readers, and writers wait behind it: not longer than this.
         cursor.execute("SET LOCAL lock_timeout = '500ms'; SET LOCAL work_mem = '128MB'")
         _ensure_cold_partition(cursor, window_at)
         cursor.execute(_COMPACT.format(partition=partition), {"window_at": window_at})
         cursor.execute(f"DROP TABLE {partition}")
+    return True
 
 
 def drop_before(time: datetime) -> int:
     """Drop the cold partitions that hold nothing as new as `time`; how many were."""
     month = time.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     old = [(name, start) for name, start in partitions(COLD) if start < month]
+    dropped = 0
     for name, start in old:
         with transaction.atomic(), connection.cursor() as cursor:
+            if not _may_drop(cursor, name):
+                break
             cursor.execute("SET LOCAL lock_timeout = '500ms'")
             cursor.execute(f"DROP TABLE {name}")
             cursor.execute(
                 "DELETE FROM collector_feedwindow WHERE window_at < %s", [_next_month(start)]
             )
-    return len(old)
+        dropped += 1
+    return dropped

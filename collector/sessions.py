@@ -41,7 +41,6 @@ class OpenSession:
     text_atis: list[str] | None
     atis_code: str | None
     logon_time: datetime
-    last_updated: datetime
     id: int = 0
     status: str = ""
     active_at: datetime | None = None
@@ -114,9 +113,7 @@ class Sessions:
         self.feed_at = feed_at
         return changes
 
-    def _count_unseen(
-        self, keys: Collection[Key], step_s: float, changes: SessionChanges
-    ) -> None:
+    def _count_unseen(self, keys: Collection[Key], step_s: float, changes: SessionChanges) -> None:
         for key in sorted(keys):
             session = self.open[key]
             if not session.missing:
@@ -155,7 +152,6 @@ class Sessions:
             session.tuned_at = feed_at
         for name in _STATE:
             setattr(session, name, getattr(station, name))
-        session.last_updated = station.last_updated
         session.atis_code, session.text_atis = _broadcast(session, station)
         self._set_status(session, feed_at)
         if session.missing or _looks_of(session) != old:
@@ -179,7 +175,6 @@ class Sessions:
             tuned_at=feed_at,
             text_atis=station.text_atis,
             atis_code=getattr(station, "atis_code", None),
-            last_updated=station.last_updated,
             **{name: getattr(station, name) for name in _STATE},
         )
         self._set_status(session, feed_at)

@@ -1,17 +1,18 @@
-"""The live lists as bytes: rendered by the poll, kept in Redis and in the memory of each process.
+"""The live lists as bytes: the newest feed, rendered when first asked for.
 
-Each list has a rendering for staff and one for the public. A process asks Redis at most once a
-second whether there is a newer one; in between it serves out of its own memory. What Redis no
-longer holds, because it is away or the poll stopped for longer than a list's lifetime, is not
-here: `services/current.py` then renders the same rows out of PostgreSQL.
+Redis holds the feed itself (the newest entry of the buffer) and what flush knows about it; the
+poll says which feed is the newest (`publish`). Each process renders a list once for each feed and
+audience, and serves the bytes out of its memory. It asks Redis at most once a second whether there
+is a newer feed. What Redis no longer has, because it is away or the poll stopped for longer than a
+list's lifetime, is not here: `services/current.py` then renders the same rows out of PostgreSQL.
 """
 
+import hashlib
 import threading
 import time
 import zlib
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal
 
@@ -19,9 +20,16 @@ import msgspec
 import redis
 import zstandard
 from django.conf import settings
+from django.utils import timezone
 
-from collector.buffer import connect
+from collector import live
+from collector.buffer import FeedBuffer, connect
+from collector.feed import FeedError, unpack
+from collector.known import Known
 from collector.live import LiveFlight, LivePosition, NetworkStatus
+from collector.parsing import Feed, FeedRejected, parse_feed
+from collector.privacy import hide_erased, pseudonym
+from monitoring import runtime
 
 ListName = Literal["flights", "positions", "network"]
 Audience = Literal["staff", "public"]
@@ -36,33 +44,30 @@ TIMEOUT_S = 0.5  # of Redis, in a request
 _HEAD, _KNOWN, _HITS = "live:head", "live:known", "live:hits"
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The newest feed that the live lists show. `received_at` is wall clock.
+class Head(msgspec.Struct, frozen=True):
+    """The newest feed that can be shown. `received_at` is wall clock.
 
     `speed` is how many times as fast as recorded a replay runs, 1 for a running network.
     """
 
     feed_at: datetime
     received_at: datetime
-    replayed: bool
-    speed: float
+    replayed: bool = False
+    speed: float = 1.0
 
 
-@dataclass(slots=True)
 class Rendering:
-    """A list as JSON bytes. `version` differs wherever the bytes may."""
+    """A list as JSON bytes; equal bytes have equal versions."""
 
-    name: ListName
-    version: str
-    body: bytes
-    _encoded: dict[str, bytes] = field(default_factory=dict)
-    _rows: Any = None
+    def __init__(self, name: ListName, body: bytes) -> None:
+        self.name = name
+        self.body = body
+        self.version = hashlib.blake2b(body, digest_size=12).hexdigest()
+        self._encoded: dict[str, bytes] = {"identity": body}
+        self._rows: Any = None
 
     def encoded(self, encoding: str) -> bytes:
         """The body as gzip, zstd or identity, compressed when first asked for."""
-        if encoding == "identity":
-            return self.body
         if encoding not in self._encoded:
             self._encoded[encoding] = _ENCODERS[encoding](self.body)
         return self._encoded[encoding]
@@ -87,58 +92,99 @@ def _redis() -> "redis.Redis[bytes]":
     return connect(settings.REDIS_CACHE_URL, TIMEOUT_S)
 
 
-def _lifetime_s(name: ListName) -> int:
-    return settings.CACHE_TTL_FLIGHT_DATA if name == "flights" else settings.CACHE_TTL_ATC_DATA
+@cache
+def _buffer() -> FeedBuffer:
+    return FeedBuffer(connect(settings.REDIS_BUFFER_URL, TIMEOUT_S))
 
 
 # --- Written by poll and flush ------------------------------------------------------------------
 
 
-def publish(head: Head, version: str, bodies: dict[tuple[ListName, Audience], bytes]) -> None:
-    """Replace the live lists."""
-    pipe = _redis().pipeline(transaction=True)
-    for (name, audience), body in bodies.items():
-        key = f"live:{name}:{audience}"
-        pipe.hset(key, mapping={"version": version, "body": body})
-        pipe.expire(key, _lifetime_s(name))
-    pipe.set(_HEAD, msgspec.json.encode(head))
-    pipe.execute()
+def publish(head: Head) -> None:
+    """Make a feed, which the buffer holds, the one that is shown."""
+    _redis().set(_HEAD, msgspec.json.encode(head))
+
+
+def withdraw() -> None:
+    """Show no feed until the next is published."""
+    _redis().delete(_HEAD)
 
 
 def contribute(contributor: str, fields: Any) -> None:
-    """Leave what only PostgreSQL knows for the next poll to join, replacing what was left before.
+    """Leave what only PostgreSQL knows, to be joined when the next feed is rendered.
 
-    One value for each contributor: a field for each flight costs the poll ten times as much.
+    One value for each contributor: a field of a hash for each flight costs ten times as much.
     """
     _redis().hset(_KNOWN, contributor, msgspec.msgpack.encode(fields))
-
-
-def contributed(contributor: str, kind: Any) -> Any:
-    """What `contribute` left last, as `kind`; None where there is nothing."""
-    content = _redis().hget(_KNOWN, contributor)
-    return msgspec.msgpack.decode(content, type=kind) if content else None
 
 
 # --- Read by the web ----------------------------------------------------------------------------
 
 
+class _Shown:
+    """One feed and what was rendered of it."""
+
+    def __init__(self, head: Head) -> None:
+        self.head = head
+        self.renderings: dict[tuple[ListName, Audience], Rendering] = {}
+        self._lock = threading.Lock()
+        self._feed: Feed | None = None
+        self._known = Known()
+
+    def rendering(self, name: ListName, audience: Audience) -> Rendering:
+        """The list, rendered by whoever asks first while others wait.
+
+        Raises `LookupError` if the buffer has the feed no more, and the errors of Redis.
+        """
+        key = (name, audience)
+        with self._lock:
+            if key not in self.renderings:
+                self.renderings[key] = Rendering(name, self._render(name, audience))
+            if len(self.renderings) == len(ROWS) * len(AUDIENCES):
+                self._feed = None  # nothing is left to render
+            return self.renderings[key]
+
+    def _render(self, name: ListName, audience: Audience) -> bytes:
+        feed = self._load()
+        if name == "network":
+            return msgspec.json.encode(live.network_status(feed))
+        rows: list[Any] = (
+            live.live_flights(feed.pilots.values(), self._known.flight_ids())
+            if name == "flights"
+            else live.live_positions(feed, self._known.stations())
+        )
+        if audience == "public" and not runtime.current().public_names:
+            live.hide_members(rows, pseudonym)
+        return msgspec.json.encode(rows)
+
+    def _load(self) -> Feed:
+        if self._feed is None:
+            entry = _buffer().get(self.head.feed_at)
+            content = _redis().hget(_KNOWN, "collector")
+            if content:
+                self._known = msgspec.msgpack.decode(content, type=Known)
+            most = int(settings.FEED_MAX_MB * 2**20)
+            self._feed = parse_feed(unpack(entry.data.stored, entry.data.encoding, most))
+            hide_erased(self._feed, frozenset(self._known.erased))
+        return self._feed
+
+
 class _Memory:
-    """What this process holds: renderings, and when Redis was last asked about each."""
+    """What this process holds, and when Redis was last asked."""
 
     def __init__(self) -> None:
-        self.renderings: dict[tuple[ListName, Audience], Rendering | None] = {}
-        self.checked: dict[Any, float] = {}
-        self.head: Head | None = None
+        self.shown: _Shown | None = None
+        self.checked_at = float("-inf")  # of the monotonic clock
         self.counted: Counter[str] = Counter()
         self.lock = threading.Lock()
 
-    def is_due(self, key: Any) -> bool:
+    def is_due(self) -> bool:
         """Whether it is time to ask Redis; if so, nobody else is told the same."""
         now = time.monotonic()
         with self.lock:
-            if now - self.checked.get(key, float("-inf")) < CHECK_EVERY_S:
+            if now - self.checked_at < CHECK_EVERY_S:
                 return False
-            self.checked[key] = now
+            self.checked_at = now
             return True
 
 
@@ -153,49 +199,49 @@ def forget() -> None:
 
 def get(name: ListName, audience: Audience) -> Rendering | None:
     """The newest rendering of a list, None where Redis has none or is away."""
-    key = (name, audience)
-    if _memory.is_due(key):
-        _memory.renderings[key] = _refreshed(name, audience, _memory.renderings.get(key))
-    else:
-        _memory.counted["memory_hits"] += 1
-    return _memory.renderings.get(key)
-
-
-def _refreshed(name: ListName, audience: Audience, held: Rendering | None) -> Rendering | None:
-    key = f"live:{name}:{audience}"
-    try:
-        _push_counts()
-        version = _redis().hget(key, "version")
-        if version is None:
-            _memory.counted["misses"] += 1
-            return None
-        if held and held.version == version.decode():
-            _memory.counted["memory_hits"] += 1
-            return held
-        version, body = _redis().hmget(key, "version", "body")
-    except redis.RedisError:
+    shown = _newest()
+    if shown is None or _is_over(name, shown.head):
         _memory.counted["misses"] += 1
         return None
-    if version is None or body is None:
+    rendering = shown.renderings.get((name, audience))
+    if rendering:
+        _memory.counted["hits"] += 1
+        return rendering
+    _memory.counted["misses"] += 1
+    try:
+        return shown.rendering(name, audience)
+    except (redis.RedisError, LookupError, FeedError, FeedRejected):
         return None
-    _memory.counted["redis_hits"] += 1
-    return Rendering(name, version.decode(), body)
+
+
+def _newest() -> _Shown | None:
+    if _memory.is_due():
+        try:
+            _push_counts()
+            content = _redis().get(_HEAD)
+        except redis.RedisError:
+            return _memory.shown
+        head = msgspec.json.decode(content, type=Head) if content else None
+        if head is None or _memory.shown is None or head != _memory.shown.head:
+            _memory.shown = _Shown(head) if head else None
+    return _memory.shown
+
+
+def _is_over(name: ListName, head: Head) -> bool:
+    lifetime_s = (
+        settings.CACHE_TTL_FLIGHT_DATA if name == "flights" else settings.CACHE_TTL_ATC_DATA
+    )
+    return timezone.now() - head.received_at > timedelta(seconds=lifetime_s)
 
 
 def head() -> Head | None:
-    """The newest feed of the live lists, None where Redis has none or is away."""
-    if _memory.is_due(_HEAD):
-        try:
-            content = _redis().get(_HEAD)
-            _memory.head = msgspec.json.decode(content, type=Head) if content else None
-        except redis.RedisError:
-            _memory.head = None
-    return _memory.head
+    """The newest feed that can be shown, None where Redis has none."""
+    shown = _newest()
+    return shown.head if shown else None
 
 
 def warm() -> None:
-    """Fill this process's memory, so that the first reader does not wait."""
-    head()
+    """Render every list, so that the first reader does not wait."""
     for name in ROWS:
         for audience in AUDIENCES:
             get(name, audience)
@@ -211,8 +257,9 @@ def _push_counts() -> None:
 
 
 def hits() -> dict[str, int]:
-    """How often a list came from memory, from Redis, or from neither, over all processes."""
+    """How often a list was there in memory (`hits`) or not (`misses`), over all processes."""
     try:
-        return {key.decode(): int(n) for key, n in _redis().hgetall(_HITS).items()}
+        counted = _redis().hgetall(_HITS)
     except redis.RedisError:
         return {}
+    return {outcome.decode(): int(n) for outcome, n in counted.items()}

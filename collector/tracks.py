@@ -1,9 +1,9 @@
 """Reads positions back, hot or cold, as columns."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,6 @@ class Track:
         hours = np.maximum(np.diff(self.at_ms), 1000) / 3_600_000
         return float((self.steps_nm() / hours).max())
 
-
     def select(self, which: Any) -> "Track":
         """The positions that an index or mask selects."""
         return Track(*(getattr(self, name)[which] for name in self.__slots__))
@@ -75,6 +74,50 @@ def read_tracks(since: datetime, until: datetime) -> Track:
     return track.select(np.lexsort((track.at_ms, track.flight_id)))
 
 
+def read_positions_at(feed_at: datetime, flight_ids: Collection[int]) -> Track:
+    """The newest position of each of these flights as of a feed, in no order.
+
+    A connected client's record is renewed within three minutes (177 s was the oldest recorded),
+    so that those who have none in the feed's window or the one before have none here.
+    """
+    wanted = np.array(sorted(flight_ids), float)
+    found = np.empty((0, 8))
+    window = window_of(feed_at)
+    with _binary_cursor() as cursor:
+        for query, values in (
+            (_HOT_AT, {"since": feed_at - RENEWED_WITHIN, "feed_at": feed_at}),
+            (_COLD_AT, {"window": window, "feed_at": feed_at}),
+            (_COLD_AT, {"window": window - WINDOW, "feed_at": feed_at}),
+            (_HOT_AT, {"since": window - WINDOW, "feed_at": feed_at}),
+        ):
+            missing = np.setdiff1d(wanted, found[:, 0], assume_unique=True)
+            if len(missing):
+                cursor.execute(query, values)
+                rows = np.array(cursor.fetchall(), float).reshape(-1, 8)
+                found = np.concatenate([found, rows[np.isin(rows[:, 0], missing)]])
+    return _track(found)
+
+
+RENEWED_WITHIN = timedelta(minutes=3)
+_HOT_AT = """
+    SELECT DISTINCT ON (flight_id)
+           flight_id, extract(epoch FROM feed_at)::float8 * 1000 + age_ms,
+           latitude, longitude, altitude, groundspeed, heading, qnh
+    FROM collector_hotposition
+    WHERE feed_at > %(since)s AND feed_at <= %(feed_at)s
+    ORDER BY flight_id, feed_at DESC"""
+_COLD_AT = """
+    SELECT flight_id, extract(epoch FROM window_at)::float8 * 1000 + places[i][1],
+           places[i][2], places[i][3], places[i][4], motions[i][1], motions[i][2], motions[i][3]
+    FROM (
+        SELECT *, width_bucket((
+            SELECT count(*) FROM unnest(w.feeds) AS feed WHERE feed <= %(feed_at)s
+        )::smallint, t.feeds) AS i
+        FROM collector_trackwindow t
+        JOIN collector_feedwindow w USING (window_at)
+        WHERE window_at = %(window)s
+    ) AS numbered (window_at, flight_id, feeds, places, motions, window_feeds, i)
+    WHERE i > 0"""
 _COLD = """
     SELECT flight_id, window_at, places, motions FROM collector_trackwindow
     WHERE window_at = ANY(%(windows)s) {condition} ORDER BY window_at"""

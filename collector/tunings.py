@@ -43,9 +43,6 @@ class TuningChanges:
     ended: list[Tuning] = field(default_factory=list)
 
 
-_Signature = list[tuple[int, int]]
-
-
 class Tunings:
     """The tunings that go on, moved on feed by feed."""
 
@@ -55,7 +52,6 @@ class Tunings:
         self.rules = rules
         self.feed_at = feed_at
         self.current: dict[str, dict[int, Tuning]] = {}
-        self._seen: dict[str, _Signature] = {}
         for tuning in tunings:
             self.current.setdefault(tuning.callsign, {})[tuning.radio] = tuning
 
@@ -72,21 +68,16 @@ class Tunings:
             self._end_all(changes)
         for callsign in sorted(self.current.keys() - radios.keys()):
             self._end(self.current.pop(callsign).values(), changes)
-        seen = {}
         for callsign, transceivers in radios.items():
-            signature = [(radio.id, radio.frequency) for radio in transceivers]
-            seen[callsign] = signature
             is_station = callsign in stations
-            if is_station or signature != self._seen.get(callsign):
+            if is_station or not _is_same(self.current.get(callsign), transceivers):
                 self._retune(callsign, transceivers, feed_at, is_station, changes)
-        self._seen = seen
         self.feed_at = feed_at
         return changes
 
     def _end_all(self, changes: TuningChanges) -> None:
         for callsign in sorted(self.current):
             self._end(self.current.pop(callsign).values(), changes)
-        self._seen = {}
 
     def _end(self, tunings: Iterable[Tuning], changes: TuningChanges) -> None:
         for tuning in tunings:
@@ -116,6 +107,17 @@ class Tunings:
         }
         changes.began += began.values()
         self.current[callsign] = kept | began
+
+
+def _is_same(current: dict[int, Tuning] | None, transceivers: list[Transceiver]) -> bool:
+    """Whether radios and frequencies are exactly those of before."""
+    if current is None or len(current) != len(transceivers):
+        return False
+    for radio in transceivers:
+        tuning = current.get(radio.id)
+        if tuning is None or tuning.frequency != radio.frequency:
+            return False
+    return True
 
 
 def _goes_on(tuning: Tuning, radio: Transceiver, is_station: bool) -> bool:

@@ -116,9 +116,11 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+DATETIME_FORMAT = "Y-m-d H:i:s"
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+LAND_FILE = VAR_DIR / "basemap" / "land.npz"  # outlines behind drawn tracks, where they were made
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Browser security ---------------------------------------------------------------------------
@@ -372,6 +374,7 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {"constance.migrations": {"level": "WARNING"}},  # old tables that never were
 }
 
 # --- One machine --------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The tables of positions, which are partitioned, and the tables that need no WAL."""
+"""The tables of positions, which are partitioned, and the view over them."""
 
 from django.db import migrations
 
@@ -57,16 +57,8 @@ JOIN collector_feedwindow f USING (window_at)
 CROSS JOIN LATERAL generate_series(1, cardinality(t.feeds)) AS i;
 """
 
-# Half-empty pages: every update stays on its page and touches no index.
-UNLOGGED = """
-ALTER TABLE {table} SET UNLOGGED;
-ALTER TABLE {table} SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.5);
-"""
-LOGGED = "ALTER TABLE {table} RESET (fillfactor, autovacuum_vacuum_scale_factor); ALTER TABLE {table} SET LOGGED;"
-
-
 class Migration(migrations.Migration):
-    """Positions and current states."""
+    """Positions, hot and cold."""
 
     dependencies = [("collector", "0001_initial")]
 
@@ -74,8 +66,4 @@ class Migration(migrations.Migration):
         migrations.RunSQL(HOT, "DROP TABLE collector_hotposition"),
         migrations.RunSQL(COLD, "DROP TABLE collector_trackwindow, collector_feedwindow"),
         migrations.RunSQL(VIEW, "DROP VIEW collector_position"),
-        *(
-            migrations.RunSQL(UNLOGGED.format(table=table), LOGGED.format(table=table))
-            for table in ("collector_flightstate", "collector_sessionstate")
-        ),
     ]

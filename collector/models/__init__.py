@@ -1,8 +1,8 @@
 """What is collected."""
 
-from collector.models.controllers import AtisSession, ControllerSession, SessionPeriod, SessionState
+from collector.models.controllers import AtisSession, ControllerSession, SessionPeriod
 from collector.models.feeds import FailedPoll, Poll, Reference, RejectedRecord, UnknownKey
-from collector.models.flights import Flight, FlightPlan, FlightState, Prefile, Presence
+from collector.models.flights import Flight, FlightPlan, Prefile, Presence
 from collector.models.installation import ErasedMember, Source
 from collector.models.positions import Position
 from collector.models.transceivers import Tuning
@@ -15,14 +15,12 @@ __all__ = [
     "FailedPoll",
     "Flight",
     "FlightPlan",
-    "FlightState",
     "Poll",
     "Position",
     "Prefile",
     "Presence",
     "Reference",
     "RejectedRecord",
-    "SessionState",
     "Source",
     "Tuning",
     "UnknownKey",

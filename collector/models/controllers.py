@@ -12,8 +12,7 @@ from collector.querysets import SessionQuerySet
 class ControllerSession(models.Model):
     """One row: a member on one controller's, observer's or station's callsign.
 
-    Written only when something in it changes; `last_updated` of the newest feed stands in
-    `SessionState`.
+    Written only when something in it changes; when the feed last heard of it is not kept.
     """
 
     class Status(models.TextChoices):
@@ -66,22 +65,17 @@ class ControllerSession(models.Model):
             ),
         ]
         indexes = [
-            # Sessions of a position; the admin's and the API's search.
-            models.Index(fields=["callsign", "-first_seen_at"], name="session_callsign"),
+            # Sessions of a position; the admin's and the API's search, also by beginnings.
+            models.Index(
+                fields=["callsign", "-first_seen_at"],
+                opclasses=["varchar_pattern_ops", "timestamptz_ops"],
+                name="session_callsign",
+            ),
             models.Index(fields=["-first_seen_at", "-id"], name="session_first_seen"),
         ]
 
     def __str__(self) -> str:
         return f"{self.callsign} {self.frequency}"
-
-
-class SessionState(models.Model):
-    """One row: when the feed last heard of an open session. Unlogged."""
-
-    session = models.OneToOneField(
-        ControllerSession, on_delete=models.CASCADE, primary_key=True, related_name="state"
-    )
-    last_updated = models.DateTimeField()
 
 
 class SessionPeriod(models.Model):

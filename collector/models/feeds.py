@@ -47,6 +47,15 @@ class Poll(models.Model):
                 name="poll_accepted_counted",
             )
         ]
+        indexes = [
+            # The few feeds among millions that were not stored, or not whole; the admin's filters.
+            models.Index(
+                fields=["-feed_at"], condition=~Q(outcome="accepted"), name="poll_not_accepted"
+            ),
+            models.Index(
+                fields=["-feed_at"], condition=Q(rejected__gt=0), name="poll_with_rejected"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.feed_at:%Y-%m-%d %H:%M:%S}"

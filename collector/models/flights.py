@@ -11,8 +11,9 @@ from collector.querysets import FlightQuerySet
 class Flight(models.Model):
     """One row: a flight of one member under one callsign.
 
-    Written only when something in it changes; what changes with every feed stands in
-    `FlightState`. `last_seen_at` is null while the newest feed has the flight.
+    Written only when something in it changes: where it is now stands in its newest position.
+    `last_seen_at`, and with it all that begins with `last_`, is null while the newest feed has
+    the flight.
     """
 
     class EndReason(models.TextChoices):
@@ -57,8 +58,11 @@ class Flight(models.Model):
     )
     first_latitude = models.FloatField(null=True)
     first_longitude = models.FloatField(null=True)
-    last_latitude = models.FloatField(null=True, help_text="null while the feed has it")
+    last_at_ms = models.BigIntegerField(null=True, help_text="own time of its last position")
+    last_latitude = models.FloatField(null=True)
     last_longitude = models.FloatField(null=True)
+    last_altitude = models.IntegerField(null=True)
+    last_groundspeed = models.IntegerField(null=True)
     ground_altitude = models.IntegerField(null=True, help_text="where it last stood, in feet")
     moved = models.BooleanField(default=False)
     flown = models.BooleanField(default=False)
@@ -84,8 +88,13 @@ class Flight(models.Model):
             ),
         ]
         indexes = [
-            # The latest flight of a callsign; the admin's and the API's search.
-            models.Index(fields=["callsign", "-first_seen_at"], name="flight_callsign"),
+            # The latest flight of a callsign; the admin's and the API's search, also by beginnings,
+            # which an index in a language's order could not find.
+            models.Index(
+                fields=["callsign", "-first_seen_at"],
+                opclasses=["varchar_pattern_ops", "timestamptz_ops"],
+                name="flight_callsign",
+            ),
             # History in time order; the admin's list.
             models.Index(fields=["-first_seen_at", "-id"], name="flight_first_seen"),
             # Ended flights, newest first; retention.
@@ -109,25 +118,6 @@ class Flight(models.Model):
         if self.ended_at:
             return "ended"
         return "unseen" if self.last_seen_at else "active"
-
-
-class FlightState(models.Model):
-    """One row: the newest position of an open flight, and when the feed had it.
-
-    Unlogged and updated in place: after a crash it is made again out of the positions. No index
-    covers a column that changes.
-    """
-
-    flight = models.OneToOneField(
-        Flight, on_delete=models.CASCADE, primary_key=True, related_name="state"
-    )
-    at = models.DateTimeField(help_text="last_updated of the position")
-    latitude = models.FloatField()
-    longitude = models.FloatField()
-    altitude = models.IntegerField(null=True)
-    groundspeed = models.SmallIntegerField(null=True)
-    heading = models.SmallIntegerField(null=True)
-    qnh_i_hg = models.SmallIntegerField(null=True, help_text="hundredths of an inch")
 
 
 class FlightPlan(PlanFields):

@@ -25,9 +25,7 @@ class Tuning(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["callsign", "radio", "since_at"], name="tuning_unique"
-            ),
+            models.UniqueConstraint(fields=["callsign", "radio", "since_at"], name="tuning_unique"),
             models.UniqueConstraint(
                 fields=["callsign", "radio"],
                 condition=Q(until_at__isnull=True),

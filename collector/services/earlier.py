@@ -16,7 +16,9 @@ TOP_SPEED_OF = timedelta(minutes=10)
 def earlier_flights(cids: Collection[int], since: datetime) -> Iterator[EarlierFlight]:
     """The flights of `cids` with a plan that were seen since a time and are not seen now."""
     left = Q(last_seen_at__gte=since, last_latitude__isnull=False)
-    for flight in Flight.objects.filter(left, cid__in=cids).exclude(departure="").exclude(arrival=""):
+    for flight in (
+        Flight.objects.filter(left, cid__in=cids).exclude(departure="").exclude(arrival="")
+    ):
         yield EarlierFlight(
             id=flight.id,
             cid=flight.cid,

@@ -7,17 +7,17 @@ is skipped. So rows do not depend on how feeds were grouped, on restarts or on r
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from collector.buffer import BufferedFeed, Document, FeedBuffer
 from collector.feed import FeedError, unpack
-from collector.guard import counts_of, has_changed_for_good, implausible
+from collector.guard import has_changed_for_good, implausible
 from collector.known import known
 from collector.models import ErasedMember, FailedPoll, Poll, Source
 from collector.parsing import Feed, FeedRejected, parse_feed, parse_transceivers
+from collector.pausing import garbage_collection_paused
 from collector.privacy import hide_erased
 from collector.services.recording import (
     Radios,
@@ -64,6 +64,7 @@ class _Kept:
 _kept: _Kept | None = None
 
 
+@garbage_collection_paused()
 def flush(buffer: FeedBuffer | None = None, seconds: float = 30.0) -> FlushResult:
     """Store what the buffer holds; after `seconds` leave the rest to the next call."""
     buffer = buffer or FeedBuffer()
@@ -92,22 +93,30 @@ def _flush_some(buffer: FeedBuffer, result: FlushResult) -> bool:
         # Until the commit nobody may take it for what PostgreSQL holds.
         _kept = None
         batch = _Batch(kept, result)
-        more = batch.run(buffer.feeds())
+        more = batch.run(buffer.feeds(after=kept.state.feed_at))
     _kept = kept
-    if batch.done_through:
-        buffer.trim(batch.done_through)
     if batch.stored:
-        state = kept.state
-        contribute(
-            "collector",
-            known(
-                state.flights.open.values(),
-                state.controllers.open.values(),
-                state.tunings.current,
-                kept.erased,
-            ),
-        )
+        buffer.flushed(kept.state.feed_at)
+        _contribute(kept)
     return more
+
+
+def refresh_lists() -> None:
+    """Leave for the live lists what PostgreSQL holds now, without waiting for the next feed."""
+    _contribute(_current(FlushResult()))
+
+
+def _contribute(kept: _Kept) -> None:
+    state = kept.state
+    contribute(
+        "collector",
+        known(
+            state.flights.open.values(),
+            state.controllers.open.values(),
+            state.tunings.current,
+            kept.erased,
+        ),
+    )
 
 
 def _lock() -> bool:
@@ -131,8 +140,7 @@ def _current(result: FlushResult) -> _Kept:
 class _Batch:
     """The feeds of one transaction.
 
-    `done_through` is the time up to which the buffer may forget; held feeds stay in it until
-    later ones show whether the network really changed.
+    Held feeds stay in the buffer until later ones show whether the network really changed.
     """
 
     def __init__(self, kept: _Kept, result: FlushResult) -> None:
@@ -141,7 +149,6 @@ class _Batch:
         self.erased = kept.erased
         self.result = result
         self.held: list[tuple[BufferedFeed, str]] = []
-        self.done_through: datetime | None = None
         self.stored = 0
 
     def run(self, feeds: Iterator[BufferedFeed]) -> bool:
@@ -155,20 +162,18 @@ class _Batch:
         return False
 
     def _take(self, entry: BufferedFeed) -> None:
-        if self.state.feed_at and entry.feed_at <= self.state.feed_at:
-            self.result.skipped += 1
-            return self._done(entry)
         try:
             feed = self._parse(entry)
         except (FeedRejected, FeedError) as error:
             record_rejected(entry, str(error))
             self.result.rejected += 1
-            return self._done(entry)
+            return
         rules = self.state.flights.rules
-        reason = implausible(counts_of(feed), self.state.accepted, rules)
+        reason = implausible(feed.counts, self.state.accepted, rules)
         if not reason:
             self._drop_held()
-            return self._store(entry, feed)
+            self._store(entry, feed)
+            return
         self.held.append((entry, reason))
         if has_changed_for_good(self.held[0][0].feed_at, entry.feed_at, rules):
             held, self.held = self.held, []
@@ -201,11 +206,6 @@ class _Batch:
             self.stored += 1
             self.result.stored += 1
             self.result.positions += positions
-        self._done(entry)
-
-    def _done(self, entry: BufferedFeed) -> None:
-        if not self.held:
-            self.done_through = entry.feed_at
 
 
 def _content(document: Document) -> bytes:
@@ -226,7 +226,10 @@ def _radios(entry: BufferedFeed) -> tuple[Radios | None, str]:
 def _store_failures(buffer: FeedBuffer) -> None:
     failures = buffer.failures()
     FailedPoll.objects.bulk_create(
-        [FailedPoll(entry_id=f.entry_id, at=f.at, reason=f.reason, message=f.message) for f in failures],
+        [
+            FailedPoll(entry_id=f.entry_id, at=f.at, reason=f.reason, message=f.message)
+            for f in failures
+        ],
         ignore_conflicts=True,
     )
     buffer.trim_failures(failures)

@@ -9,16 +9,13 @@ import msgspec
 from django.conf import settings
 
 from collector import feed as http
-from collector import live, snapshots
 from collector.buffer import Appended, BufferedFeed, Document, FeedBuffer
-from collector.guard import counts_of, has_changed_for_good, implausible
-from collector.identity import epoch_ms
+from collector.guard import has_changed_for_good, implausible
 from collector.models import Source
-from collector.known import Known
-from collector.parsing import Feed, FeedRejected, parse_feed
-from collector.privacy import hide_erased, pseudonym
+from collector.parsing import Counts, FeedRejected, read_counts
+from collector.pausing import garbage_collection_paused
 from collector.services import sources
-from collector.snapshots import Head
+from collector.snapshots import Head, publish
 from monitoring import runtime
 
 MOST_AHEAD = timedelta(minutes=5)  # of the wall clock; a feed further ahead would shut out others
@@ -59,6 +56,7 @@ class Fetched:
     seconds: float
 
 
+@garbage_collection_paused()
 def poll(now: datetime) -> PollResult:
     """Fetch the feed once and take what it brings."""
     buffer = FeedBuffer()
@@ -99,21 +97,21 @@ def take(
     A feed later than `latest` is refused. `replay_speed` is given for recorded feeds.
     """
     try:
-        feed = parse_feed(fetched.data.content)
-        if latest and feed.feed_at > latest:
-            raise FeedRejected("future", f"The feed is of {feed.feed_at:%Y-%m-%dT%H:%M:%SZ}.")
+        counts = read_counts(fetched.data.content)
+        if latest and counts.feed_at > latest:
+            raise FeedRejected("future", f"The feed is of {counts.feed_at:%Y-%m-%dT%H:%M:%SZ}.")
     except FeedRejected as error:
         buffer.note_failure(fetched.at, error.reason, str(error))
         return PollResult(Outcome.REFUSED, reason=str(error))
-    appended = buffer.append(_entry(fetched, feed.feed_at, kind))
+    appended = buffer.append(_entry(fetched, counts.feed_at, kind))
     if appended is not Appended.TAKEN:
         buffer.note_failure(fetched.at, appended.value, _REASONS[appended])
-        return PollResult(Outcome(appended.value), feed.feed_at, _REASONS[appended])
-    if reason := _judge(feed, buffer):
-        return PollResult(Outcome.HELD, feed.feed_at, reason)
-    head = Head(feed.feed_at, fetched.at, replay_speed is not None, replay_speed or 1.0)
-    show(feed, head)
-    return PollResult(Outcome.TAKEN, feed.feed_at)
+        return PollResult(Outcome(appended.value), counts.feed_at, _REASONS[appended])
+    if reason := _judge(counts, buffer):
+        return PollResult(Outcome.HELD, counts.feed_at, reason)
+    head = Head(counts.feed_at, fetched.at, replay_speed is not None, replay_speed or 1.0)
+    publish(head)
+    return PollResult(Outcome.TAKEN, counts.feed_at)
 
 
 _REASONS = {
@@ -145,36 +143,19 @@ class _Plausible(msgspec.Struct):
     held_since: datetime | None = None
 
 
-def _judge(feed: Feed, buffer: FeedBuffer) -> str:
+def _judge(counts: Counts, buffer: FeedBuffer) -> str:
     """Why a feed can't be shown yet, or an empty string; the flush judges for itself."""
     rules = settings.RULES
     content = buffer.redis.get(PLAUSIBLE)
     known = msgspec.json.decode(content, type=_Plausible) if content else _Plausible()
-    reason = implausible(counts_of(feed), known.accepted, rules)
+    reason = implausible(counts, known.accepted, rules)
     if reason:
-        known.held_since = known.held_since or feed.feed_at
-        if has_changed_for_good(known.held_since, feed.feed_at, rules):
+        known.held_since = known.held_since or counts.feed_at
+        if has_changed_for_good(known.held_since, counts.feed_at, rules):
             reason = ""
     if not reason:
-        since = feed.feed_at - timedelta(seconds=rules.quarantine_window_s)
-        recent = [pair for pair in known.accepted if since <= pair[0] < feed.feed_at]
-        known = _Plausible([*recent, (feed.feed_at, len(feed.pilots))])
+        since = counts.feed_at - timedelta(seconds=rules.quarantine_window_s)
+        recent = [pair for pair in known.accepted if since <= pair[0] < counts.feed_at]
+        known = _Plausible([*recent, (counts.feed_at, counts.pilots)])
     buffer.redis.set(PLAUSIBLE, msgspec.json.encode(known))
     return reason
-
-
-def show(feed: Feed, head: Head) -> None:
-    """Replace the live lists by this feed, joined with what the last flush knew."""
-    known = snapshots.contributed("collector", Known) or Known()
-    hide_erased(feed, frozenset(known.erased))
-    flights = live.live_flights(feed.pilots.values(), known.flight_ids())
-    positions = live.live_positions(feed, known.stations())
-    rows = {"flights": flights, "positions": positions}
-    encode = msgspec.json.Encoder().encode
-    network = encode(live.network_status(feed))
-    bodies = {("network", audience): network for audience in snapshots.AUDIENCES}
-    bodies |= {(name, "staff"): encode(row) for name, row in rows.items()}
-    if not runtime.current().public_names:
-        live.hide_members([*flights, *positions], pseudonym)
-    bodies |= {(name, "public"): encode(row) for name, row in rows.items()}
-    snapshots.publish(head, f"{epoch_ms(feed.feed_at):x}-{epoch_ms(head.received_at):x}", bodies)

@@ -30,7 +30,9 @@ def store_feed(
 
     Answers the number of new positions, None if the feed was stored before.
     """
-    if not _insert_poll(entry, Poll.Outcome.ACCEPTED, "", has_transceivers=radios is not None, **count(feed)):
+    if not _insert_poll(
+        entry, Poll.Outcome.ACCEPTED, "", has_transceivers=radios is not None, **count(feed)
+    ):
         return None
     at = feed.feed_at
     prefiles = state.prefiles.advance(at, feed.prefiles)
@@ -48,7 +50,7 @@ def store_feed(
         (state.atis, feed.atis, "atis"),
     ):
         changes = sessions.advance(at, records, parsing.extras_reader(kind))
-        write_sessions(at, changes, sessions.open.values())
+        write_sessions(at, changes)
     if radios is not None:
         stations = {callsign for _, callsign in chain(feed.controllers, feed.atis)}
         write_tunings(state.tunings.advance(at, radios, stations))
@@ -71,9 +73,7 @@ def record_rejected(entry: BufferedFeed, reason: str) -> None:
     _insert_poll(entry, Poll.Outcome.REJECTED, reason)
 
 
-def _insert_poll(
-    entry: BufferedFeed, outcome: Poll.Outcome, reason: str, **counts: Any
-) -> bool:
+def _insert_poll(entry: BufferedFeed, outcome: Poll.Outcome, reason: str, **counts: Any) -> bool:
     """Whether the feed had no row yet."""
     values = {
         "feed_at": entry.feed_at,

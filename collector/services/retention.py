@@ -36,16 +36,12 @@ def prune() -> dict[str, int]:
         "positions": drop_before(positions),
         "flights": _delete(Flight.objects.filter(ended_at__lt=flights)),
         "sessions": _delete(
-            ControllerSession.objects.filter(
-                ended_at__lt=before(keep.retention_sessions_days)
-            )
+            ControllerSession.objects.filter(ended_at__lt=before(keep.retention_sessions_days))
         ),
         "prefiles": _delete(
             Prefile.objects.filter(last_seen_at__lt=before(keep.retention_prefiles_days))
         ),
-        "tunings": _delete(
-            Tuning.objects.filter(until_at__lt=before(keep.retention_tunings_days))
-        ),
+        "tunings": _delete(Tuning.objects.filter(until_at__lt=before(keep.retention_tunings_days))),
         "rejected_records": _delete(
             RejectedRecord.objects.filter(
                 poll__feed_at__lt=before(keep.retention_rejected_records_days)

@@ -57,6 +57,16 @@ def decide_source() -> Source:
     return decided
 
 
+def claim(kind: Source.Kind) -> None:
+    """Make an empty database one for `kind`. Raises `SourceConflict` where it is another's."""
+    decided, _ = Source.objects.get_or_create(pk=1, defaults={"kind": kind})
+    if decided.kind != kind:
+        raise SourceConflict(
+            f"This database holds {Source.Kind(decided.kind).label}, which is never mixed with "
+            f"{kind.label}: use another VAR_DIR or DATABASE_URL."
+        )
+
+
 def live_answers() -> bool:
     """Whether the live network can be fetched now, within five seconds."""
     try:

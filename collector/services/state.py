@@ -5,18 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import accumulate, pairwise
+from math import isnan
 from typing import Any
 
 from django.conf import settings
 
-from collector.identity import Flights, OpenFlight, epoch_ms
+from collector.identity import Flights, OpenFlight
 from collector.models import ControllerSession, Flight, Poll, Prefile, Reference, Tuning
 from collector.models.base import PlanFields
 from collector.plans import Plan
-from collector.positions import rebuild_states
 from collector.prefiles import OpenPrefile, Prefiles
 from collector.rules import Rules
 from collector.sessions import OpenSession, Sessions
+from collector.tracks import read_positions_at
 from collector.tunings import Tuning as OpenTuning
 from collector.tunings import Tunings
 
@@ -81,16 +82,20 @@ def _unseen_since(feed_at: datetime, rules: Rules) -> Callable[[datetime], float
     return lambda seen_at: counted[-1] - counted[bisect_right(feeds, seen_at) - 1]
 
 
-def _open_flights(
-    feed_at: datetime, unseen_s: Callable[[datetime], float]
-) -> list[OpenFlight]:
-    flights = Flight.objects.open()
-    if flights.filter(first_latitude__isnull=False, state__isnull=True).exists():
-        rebuild_states()
-    return [
-        _open_flight(row, feed_at, unseen_s)
-        for row in flights.select_related("plan", "state").iterator(5000)
-    ]
+def _open_flights(feed_at: datetime, unseen_s: Callable[[datetime], float]) -> list[OpenFlight]:
+    rows = Flight.objects.open().select_related("plan")
+    flights = {row.pk: _open_flight(row, feed_at, unseen_s) for row in rows.iterator(5000)}
+    present = [flight.id for flight in flights.values() if not flight.missing]
+    track = read_positions_at(feed_at, present)
+    columns = (track.flight_id, track.at_ms, track.latitude, track.longitude)
+    for flight_id, at_ms, latitude, longitude, altitude, groundspeed in zip(
+        *(column.tolist() for column in (*columns, track.altitude, track.groundspeed)), strict=True
+    ):
+        flight = flights[flight_id]
+        flight.at_ms, flight.latitude, flight.longitude = at_ms, latitude, longitude
+        flight.altitude = None if isnan(altitude) else round(altitude)
+        flight.groundspeed = None if isnan(groundspeed) else round(groundspeed)
+    return list(flights.values())
 
 
 # Columns that a flight's row and its place in memory share by name.
@@ -99,10 +104,23 @@ FLIGHT_COLUMNS = (
     "military_rating", "transponder", "logon_time", "plan_id", "diverted_from", "continues_id",
     "first_latitude", "first_longitude", "ground_altitude", "moved", "flown", "landed", "extra",
 )  # fmt: skip
+# Columns that are filled while a flight is missing, and what fills them.
+LAST_SEEN_COLUMNS = {
+    "last_seen_at": "last_seen_at",
+    "last_at_ms": "at_ms",
+    "last_latitude": "latitude",
+    "last_longitude": "longitude",
+    "last_altitude": "altitude",
+    "last_groundspeed": "groundspeed",
+}
 SESSION_COLUMNS = (
     "id", "cid", "callsign", "is_atis", "first_seen_at", "name", "frequency", "facility",
     "rating", "server", "visual_range", "text_atis", "atis_code", "logon_time", "tuned_at",
     "status", "active_at", "extra",
+)  # fmt: skip
+PERIOD_COLUMNS = (
+    "name", "frequency", "facility", "rating", "server", "visual_range", "text_atis", "atis_code",
+    "logon_time", "status",
 )  # fmt: skip
 PREFILE_COLUMNS = ("id", "cid", "callsign", "name", "last_updated", "first_seen_at")
 TUNING_COLUMNS = (
@@ -121,11 +139,9 @@ def _open_flight(
         missing=row.last_seen_at is not None,
         unseen_s=unseen_s(row.last_seen_at) if row.last_seen_at else 0.0,
     )
-    if hasattr(row, "state"):
-        state = row.state
-        flight.at_ms = epoch_ms(state.at)
-        flight.latitude, flight.longitude = state.latitude, state.longitude
-        flight.altitude, flight.groundspeed = state.altitude, state.groundspeed
+    if flight.missing:
+        for name, own in LAST_SEEN_COLUMNS.items():
+            setattr(flight, own, getattr(row, name))
     return flight
 
 
@@ -140,13 +156,10 @@ def _open_sessions(
         OpenSession(
             **{name: getattr(row, name) for name in SESSION_COLUMNS},
             last_seen_at=row.last_seen_at or feed_at,
-            last_updated=row.state.last_updated if hasattr(row, "state") else feed_at,
             missing=row.last_seen_at is not None,
             unseen_s=unseen_s(row.last_seen_at) if row.last_seen_at else 0.0,
         )
-        for row in ControllerSession.objects.open()
-        .filter(is_atis=is_atis)
-        .select_related("state")
+        for row in ControllerSession.objects.open().filter(is_atis=is_atis)
     ]
 
 

@@ -1,7 +1,7 @@
 """Writes what a feed changed. Called within the transaction of the feed."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, models
@@ -12,11 +12,9 @@ from collector.models import (
     ControllerSession,
     Flight,
     FlightPlan,
-    FlightState,
     Prefile,
     Presence,
     SessionPeriod,
-    SessionState,
     Tuning,
 )
 from collector.plans import Plan, read_altitude, read_departure_time, read_duration
@@ -24,6 +22,8 @@ from collector.positions import write_positions
 from collector.prefiles import OpenPrefile, PrefileChanges
 from collector.services.state import (
     FLIGHT_COLUMNS,
+    LAST_SEEN_COLUMNS,
+    PERIOD_COLUMNS,
     PREFILE_COLUMNS,
     SESSION_COLUMNS,
     TUNING_COLUMNS,
@@ -32,6 +32,7 @@ from collector.sessions import OpenSession, SessionChanges
 from collector.tunings import TuningChanges
 
 Row = dict[str, Any]
+ONE_SECOND = timedelta(seconds=1)
 
 
 def write_flights(feed_at: datetime, changes: FlightChanges) -> None:
@@ -74,8 +75,7 @@ def write_flights(feed_at: datetime, changes: FlightChanges) -> None:
             for flight in changes.came
         ],
     )
-    write_positions(feed_at, changes.positions, [flight.id for flight in changes.placed])
-    FlightState.objects.filter(pk__in=[flight.id for flight, _ in changes.ended]).delete()
+    write_positions(feed_at, changes.positions)
     for flight in changes.bound:
         waiting = Prefile.objects.filter(cid=flight.cid, callsign=flight.callsign, flight=None)
         waiting.filter(last_seen_at__isnull=True).update(flight_id=flight.id)
@@ -83,17 +83,21 @@ def write_flights(feed_at: datetime, changes: FlightChanges) -> None:
 
 def _flight_row(flight: OpenFlight, end_reason: str = "") -> Row:
     plan = flight.plan
-    return {name: getattr(flight, name) for name in FLIGHT_COLUMNS} | {
-        "last_seen_at": flight.last_seen_at if flight.missing else None,
-        "last_latitude": flight.latitude if flight.missing else None,
-        "last_longitude": flight.longitude if flight.missing else None,
-        "ended_at": flight.last_seen_at if end_reason else None,
-        "end_reason": end_reason,
-        "departure": plan.departure if plan else "",
-        "arrival": plan.arrival if plan else "",
-        "aircraft_short": plan.aircraft_type[:20] if plan else "",
-        "flight_rules": plan.flight_rules if plan else "",
-    }
+    last_seen: Row = dict.fromkeys(LAST_SEEN_COLUMNS)
+    if flight.missing:
+        last_seen = {name: getattr(flight, own) for name, own in LAST_SEEN_COLUMNS.items()}
+    return (
+        {name: getattr(flight, name) for name in FLIGHT_COLUMNS}
+        | last_seen
+        | {
+            "ended_at": flight.last_seen_at if end_reason else None,
+            "end_reason": end_reason,
+            "departure": plan.departure if plan else "",
+            "arrival": plan.arrival if plan else "",
+            "aircraft_short": plan.aircraft_type[:20] if plan else "",
+            "flight_rules": plan.flight_rules if plan else "",
+        }
+    )
 
 
 def _plan_row(plan: Plan, near: datetime) -> Row:
@@ -104,15 +108,13 @@ def _plan_row(plan: Plan, near: datetime) -> Row:
         "cruise_altitude_ft": altitude.feet,
         "cruise_altitude_certain": altitude.certain,
         "estimated_off_block_at": read_departure_time(plan.deptime, near),
-        "enroute_seconds": enroute and enroute.total_seconds(),
-        "fuel_seconds": fuel and fuel.total_seconds(),
+        "enroute_seconds": enroute and enroute // ONE_SECOND,
+        "fuel_seconds": fuel and fuel // ONE_SECOND,
     }
 
 
-def write_sessions(
-    feed_at: datetime, changes: SessionChanges, open_sessions: Iterable[OpenSession]
-) -> None:
-    """Store what happened to sessions, and when each was last heard of."""
+def write_sessions(feed_at: datetime, changes: SessionChanges) -> None:
+    """Store what happened to sessions."""
     _number(ControllerSession, changes.opened)
     reasons = {id(session): reason for session, reason in changes.ended}
     opened = {id(session) for session in changes.opened}
@@ -126,22 +128,13 @@ def write_sessions(
         ],
     )
     _insert(ControllerSession, [_session_row(session) for session in changes.opened])
-    period_columns = [field.attname for field in SessionPeriod._meta.concrete_fields]
     _insert(
         SessionPeriod,
         [
-            {name: getattr(session, name) for name in period_columns if hasattr(session, name)}
-            | {"id": None, "session_id": session.id, "since_at": feed_at}
+            {name: getattr(session, name) for name in PERIOD_COLUMNS}
+            | {"session_id": session.id, "since_at": feed_at}
             for session in changes.came
         ],
-    )
-    SessionState.objects.filter(pk__in=[session.id for session, _ in changes.ended]).delete()
-    heard = [s for s in open_sessions if not s.missing]
-    SessionState.objects.bulk_create(
-        [SessionState(session_id=s.id, last_updated=s.last_updated) for s in heard],
-        update_conflicts=True,
-        update_fields=["last_updated"],
-        unique_fields=["session_id"],
     )
 
 
@@ -176,7 +169,7 @@ def _prefile_row(prefile: OpenPrefile) -> Row:
 
 def write_tunings(changes: TuningChanges) -> None:
     """Store which radios were tuned, and until when."""
-    _update(Tuning, [{"id": t.id, "until_at": t.until_at} for t in changes.ended])
+    _close(Tuning, "id", [(tuning, tuning.until_at) for tuning in changes.ended])
     _number(Tuning, changes.began)
     _insert(Tuning, [{name: getattr(t, name) for name in TUNING_COLUMNS} for t in changes.began])
 
@@ -202,8 +195,27 @@ def _number(model: type[models.Model], objects: Sequence[Any]) -> None:
 
 
 def _insert(model: type[models.Model], rows: Sequence[Row]) -> None:
-    if rows:
-        model._default_manager.bulk_create([model(**row) for row in rows], batch_size=1000)
+    """Append rows by COPY; columns that a row does not name get the model's default."""
+    if not rows:
+        return
+    fields = [field for field in model._meta.concrete_fields if field.attname in rows[0]]
+    fields += [
+        field
+        for field in model._meta.concrete_fields
+        if field not in fields and not field.primary_key and not field.null
+    ]
+    columns = ", ".join(field.column for field in fields)
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {model._meta.db_table} ({columns}) FROM STDIN") as copy,
+    ):
+        for row in rows:
+            copy.write_row([_value(field, row) for field in fields])
+
+
+def _value(field: "models.Field[Any, Any]", row: Row) -> Any:
+    value = row[field.attname] if field.attname in row else field.get_default()
+    return Jsonb(value) if isinstance(field, models.JSONField) else value
 
 
 def _update(model: type[models.Model], rows: Sequence[Row]) -> None:
@@ -221,13 +233,16 @@ def _update(model: type[models.Model], rows: Sequence[Row]) -> None:
 
 
 def _close(
-    model: type[models.Model], owner: str, left: Sequence[tuple[Any, datetime]]
+    model: type[models.Model], owner: str, left: Sequence[tuple[Any, datetime | None]]
 ) -> None:
     """End the open period of each owner with the last feed that had it."""
-    if left:
-        with connection.cursor() as cursor:
-            cursor.executemany(
+    by_end: dict[datetime | None, list[int]] = {}
+    for item, until_at in left:
+        by_end.setdefault(until_at, []).append(item.id)
+    with connection.cursor() as cursor:
+        for until_at, ids in by_end.items():
+            cursor.execute(
                 f"UPDATE {model._meta.db_table} SET until_at = %s"  # noqa: S608
-                f" WHERE {owner} = %s AND until_at IS NULL",
-                [(until_at, item.id) for item, until_at in left],
+                f" WHERE {owner} = ANY(%s) AND until_at IS NULL",
+                [until_at, ids],
             )

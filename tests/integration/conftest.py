@@ -7,6 +7,7 @@ from django.conf import settings as site_settings
 from django.core.cache import cache
 
 from monitoring import runtime
+from monitoring.api import throttling
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,4 +26,5 @@ def _cheap_passwords(settings) -> None:
 def _fresh_process_state() -> None:
     """Count no requests of another test, and read the operator's settings anew."""
     cache.clear()
+    throttling.forget()
     runtime.forget()

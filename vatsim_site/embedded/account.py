@@ -9,6 +9,10 @@ from typing import Any, NamedTuple
 UNPRIVILEGED_NAMES = ("postgres", "nobody")
 
 
+class NoAccountError(Exception):
+    """There is no user on this machine that the servers could run as."""
+
+
 class Account(NamedTuple):
     """A user of this machine."""
 
@@ -42,7 +46,7 @@ class Account(NamedTuple):
 
     def can_reach(self, path: Path) -> bool:
         """Whether this account may enter the folder, or run the program, at `path`."""
-        command = ["/bin/test", "-x", path]
+        command = ["/bin/test", "-x", str(path)]
         check = subprocess.run(command, cwd="/", check=False, **self.popen_options)
         return check.returncode == 0
 
@@ -65,7 +69,7 @@ def _unprivileged() -> Account:
             return _account(pwd.getpwnam(name))
         except KeyError:
             continue
-    raise LookupError(
+    raise NoAccountError(
         f"PostgreSQL does not run as root, and there is no user {' or '.join(UNPRIVILEGED_NAMES)}."
     )
 

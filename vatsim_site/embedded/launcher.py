@@ -11,12 +11,13 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from vatsim_site.embedded import installation
+from vatsim_site.embedded.account import NoAccountError
 from vatsim_site.embedded.console import say
 from vatsim_site.embedded.leftovers import MARKER
 from vatsim_site.embedded.places import PlaceError
 from vatsim_site.embedded.preparation import PreparationError
 from vatsim_site.embedded.programs import ProgramsMissingError
-from vatsim_site.embedded.run import Run, StartError
+from vatsim_site.embedded.run import ENDING_SIGNALS, Run, StartError
 from vatsim_site.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -25,7 +26,9 @@ SECRETS = ("secret_key", "pseudonym_key", "postgres_password", "redis_password",
 
 def main() -> int:
     """Run the system until Ctrl-C or SIGTERM; 2 for a bad setting, 1 for another failure."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in ENDING_SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup does with SIGHUP
+            signal.signal(number, signal.default_int_handler)
     try:
         var_dir = Environment().path("VAR_DIR", BASE_DIR / "var")
         with only_run(var_dir):
@@ -36,7 +39,7 @@ def main() -> int:
         return 2
     except PreparationError as error:
         return error.exit_status
-    except (StartError, PlaceError, ProgramsMissingError) as error:
+    except (StartError, PlaceError, ProgramsMissingError, NoAccountError) as error:
         say(str(error))
         return 1
     except KeyboardInterrupt:

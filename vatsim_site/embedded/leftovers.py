@@ -18,16 +18,25 @@ def find_processes(var_dir: Path) -> list[psutil.Process]:
 def end_processes(var_dir: Path, timeout_s: float) -> int:
     """End what `find_processes` finds, in order where possible; return how many there were."""
     found = find_processes(var_dir)
-    # To each of them, PostgreSQL included, SIGINT means an orderly end without waiting for clients.
-    _signal(found, signal.SIGINT)
-    _, alive = psutil.wait_procs(found, timeout=timeout_s if found else 0)
-    # A supervisor that was ending may have been late to end its children.
-    _signal({*alive, *find_processes(var_dir)}, signal.SIGKILL)
+    # A supervisor ends its children in their order; those that are orphans end all at once.
+    for processes in ([each for each in found if _is_supervisor(each)], found):
+        # To each of them, PostgreSQL included, SIGINT means an end that waits for no client.
+        _signal(processes, signal.SIGINT)
+        psutil.wait_procs(processes, timeout=timeout_s)
+    alive = find_processes(var_dir)
+    _signal(alive, signal.SIGKILL)
     psutil.wait_procs(alive, timeout=timeout_s)
     return len(found)
 
 
-def _signal(processes: "list[psutil.Process] | set[psutil.Process]", number: int) -> None:
+def _is_supervisor(process: psutil.Process) -> bool:
+    try:
+        return "supervisor.supervisord" in process.cmdline()
+    except psutil.Error:
+        return False
+
+
+def _signal(processes: list[psutil.Process], number: int) -> None:
     for process in processes:
         try:
             process.send_signal(number)

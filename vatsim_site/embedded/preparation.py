@@ -49,7 +49,8 @@ def _run(base_dir: Path, password: str) -> Preparation:
         stdout=subprocess.PIPE,  # the result; what people read goes to stderr
         text=True,
         check=False,
+        start_new_session=True,  # Ctrl-C is for the launcher, which ends this too
     )
     if done.returncode:
         raise PreparationError(done.returncode)
-    return Preparation(**json.loads(done.stdout))
+    return Preparation(**json.loads(done.stdout.splitlines()[-1]))

@@ -35,6 +35,7 @@ START_TIMEOUT_S = 120
 POLL_INTERVAL_S = 0.1
 WATCH_INTERVAL_S = 2
 USUAL_FLOWER_PORT = 5555
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Check = Callable[[], bool]
 
 
@@ -70,13 +71,20 @@ class Run:
     def _start_servers(self, places: Places) -> list[Program]:
         servers = self._servers(places)
         if servers:
-            say("Starting PostgreSQL and Valkey …")
+            say("Starting PostgreSQL and Valkey ...")
         for server in servers.values():
-            server.prepare()
+            self._prepare(server)
         programs = server_programs(servers)
         self._supervisord = self._supervisor.start(programs)
         self._wait_for({name: server.answers for name, server in servers.items()})
         return programs
+
+    @staticmethod
+    def _prepare(server: Server) -> None:
+        try:
+            server.prepare()
+        except subprocess.CalledProcessError as error:
+            raise StartError(f"{error.cmd[0]} failed:\n{error.stderr}") from None
 
     def _servers(self, places: Places) -> dict[str, Server]:
         """The servers that no address was given for."""
@@ -116,7 +124,7 @@ class Run:
             installation.read_secret(self._var_dir, "flower_password"),
         )
         programs = site_programs(self._settings, feed, flower)
-        say(f"Starting {', '.join(program.name for program in programs)} …")
+        say(f"Starting {', '.join(program.name for program in programs)} ...")
         self._supervisor.add(SITE, programs, beside=servers)
         self._wait_for(self._site_checks(feed, flower))
         say(announcement(self._settings, self._var_dir, prepared, flower.url))
@@ -139,10 +147,7 @@ class Run:
         return checks
 
     def _stays_up(self, program: str) -> bool:
-        return any(
-            state.name == program and state.state == "RUNNING"
-            for state in self._supervisor.states()
-        )
+        return any(state.name == program and state.is_up for state in self._supervisor.states())
 
     def _wait_for(self, checks: dict[str, Check]) -> None:
         """Ask each part until it answers; a part that fails ends the start with its log."""
@@ -167,13 +172,14 @@ class Run:
 
     def _watch(self) -> None:
         """Stay while the supervisor does, and say which processes don't stay up."""
-        told: set[State] = set()
+        told: set[str] = set()
         while self._supervisord and self._supervisord.poll() is None and not self._is_deserted():
-            states = set(self._supervisor.states())
-            for state in states - told:
-                if state.is_failing:
+            states = self._supervisor.states()
+            for state in states:
+                if state.has_ended and state.name not in told:
                     say(self._describe(state))
-            told = states
+            told = {state.name for state in states if state.name in told and not state.is_up}
+            told |= {state.name for state in states if state.has_ended}
             time.sleep(WATCH_INTERVAL_S)
 
     def _is_deserted(self) -> bool:
@@ -181,15 +187,17 @@ class Run:
         return "MAKELEVEL" in os.environ and os.getppid() != self._parent
 
     def _describe(self, state: State) -> str:
+        if not state.is_failing:
+            return f"{state.name} has done its work; the site stays up."
         return f"{state.name} does not stay up:\n{self._supervisor.log_tail(state.name)}"
 
     def _end(self) -> None:
         """End every process, in order as far as the time allows."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ENDING_SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # ending already
         if self._supervisord is None:
             return
-        say("Ending …")
+        say("Ending ...")
         self._supervisord.terminate()
         try:
             self._supervisord.wait(self._settings.SERVICE_SHUTDOWN_TIMEOUT - 1)

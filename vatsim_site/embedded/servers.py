@@ -1,5 +1,6 @@
 """The embedded PostgreSQL and Valkey: how each is made, started, asked and stopped."""
 
+import shutil
 import signal
 import subprocess
 import time
@@ -28,6 +29,7 @@ POSTGRES_SETTINGS = {
     "jit": "off",  # compiling costs more than these queries
     "wal_level": "minimal",  # nobody replicates from here; rows into new partitions need no WAL
     "max_wal_senders": "0",
+    "max_logical_replication_workers": "0",
     "wal_compression": "pglz",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
@@ -116,27 +118,35 @@ class Postgres:
         return True
 
     def _make_cluster(self) -> None:
-        self.account.make_private_folder(self.data)
+        # Beside its place and then moved, so that half a cluster is never taken for one.
+        unfinished = self.data.with_name(f"{self.data.name}.new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        self.account.make_private_folder(unfinished)
         password_file = self.sockets / "password"
         password_file.touch(mode=0o600)
         password_file.write_text(self.password)
         self.account.own(password_file, 0o600)
         try:
-            subprocess.run(
-                [
-                    *(self.programs / "initdb", "-D", self.data, "-U", ROLE),
-                    *("--pwfile", password_file, "--auth-local=scram-sha-256"),
-                    *("--auth-host=reject", "--encoding=UTF8", "--no-locale"),
-                    *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-sync"),
-                ],
-                check=True,
-                capture_output=True,
-                text=True,
-                cwd="/",
-                **self.account.popen_options,
-            )
+            self._run_initdb(unfinished, password_file)
         finally:
             password_file.unlink()
+        unfinished.replace(self.data)
+
+    def _run_initdb(self, folder: Path, password_file: Path) -> None:
+        subprocess.run(
+            [
+                *(str(self.programs / "initdb"), "-D", folder, "-U", ROLE),
+                *("--pwfile", password_file, "--auth-local=scram-sha-256", "--auth-host=reject"),
+                # PostgreSQL's own locale is the same on every machine.
+                *("--encoding=UTF8", "--no-locale"),
+                *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+            ],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd="/",
+            **self.account.popen_options,
+        )
 
 
 @dataclass(frozen=True)
@@ -208,6 +218,13 @@ class RunningServer:
     def url(self) -> str:
         """Where it answers, password included."""
         return self.server.url
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        if self._process is None:
+            raise ServerStartError("It has not been started.")
+        return self._process.pid
 
     def start(self, timeout_s: float = 30) -> None:
         """Start it and wait until it answers; an error shows the end of its log."""

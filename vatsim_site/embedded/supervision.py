@@ -32,6 +32,16 @@ class State(NamedTuple):
     exit_status: int
 
     @property
+    def is_up(self) -> bool:
+        """Whether it runs and has stayed up for a while."""
+        return self.state == "RUNNING"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more, by failure or because its work is done."""
+        return self.is_failing or self.state == "EXITED"
+
+    @property
     def is_failing(self) -> bool:
         """Whether it ended when it should not have."""
         return self.state in {"BACKOFF", "FATAL"} or (

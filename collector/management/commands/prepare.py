@@ -25,12 +25,12 @@ class Command(BaseCommand):
     def handle(self, **_: Any) -> str:
         """Do each step and return the result as JSON."""
         self._require_servers()
-        self._say("Bringing the database up to date …")
+        self._say("Bringing the database up to date ...")
         call_command("migrate", verbosity=0, interactive=False)
         made_superuser = self._make_superuser()
         source = self._decide_source()
         install_schedules([*_collecting(source), *all_schedules()])
-        self._say("Collecting the static files …")
+        self._say("Collecting the static files ...")
         call_command("collectstatic", verbosity=0, interactive=False)
         return json.dumps({"feed_source": source, "made_superuser": made_superuser})
 

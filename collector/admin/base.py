@@ -1,0 +1,133 @@
+"""What the pages of collected data have in common: nobody changes it, and nothing is counted whole.
+
+Some of these tables hold many millions of rows. A list counts no further than it can be leafed
+through, sorts by its index alone, searches by conditions that an index serves, and offers no
+counts beside its filters.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.contrib.admin.utils import quote
+from django.core.paginator import Paginator
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+
+MOST_LISTED = 10_000  # rows that one can leaf through; further ones are found by search
+MOST_SHOWN = 200  # rows of a section
+
+
+class FirstRowsPaginator(Paginator):  # type: ignore[type-arg] # generic in the stubs only
+    """Leafs through the first rows, and counts no others."""
+
+    @cached_property
+    def count(self) -> int:
+        """How many rows there are, at most MOST_LISTED."""
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment] # lists have none else
+        return rows.order_by()[:MOST_LISTED].count()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there may be more rows."""
+        return self.count >= MOST_LISTED
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A table on the page of one row; the template escapes what its cells hold."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there may be more rows."""
+        return len(self.rows) >= MOST_SHOWN
+
+
+class Link(NamedTuple):
+    """An address beside the title of a page."""
+
+    address: str
+    text: str
+
+
+def newest(rows: QuerySet[Any], at: str) -> list[Any]:
+    """The last rows by a column of time, in its order: as many as a section shows."""
+    return list(rows.order_by(f"-{at}")[:MOST_SHOWN])[::-1]
+
+
+def page_of(row: Model) -> str:
+    """The address of a row's page."""
+    return reverse(f"admin:{row._meta.label_lower.replace('.', '_')}_change", args=[quote(row.pk)])
+
+
+def list_of(model: type[Model], search: str) -> str:
+    """The address of a list, searched."""
+    address = reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_changelist")
+    return f"{address}?{urlencode({'q': search})}"
+
+
+def link_to(row: Model | None) -> str:
+    """A row's text as a link to its page; a dash where there is none."""
+    return format_html('<a href="{}">{}</a>', page_of(row), row) if row else "-"
+
+
+class CollectedAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the stubs only
+    """Pages to read: a list, and a page for each row with sections of what belongs to it."""
+
+    actions = None
+    list_per_page = 100
+    paginator = FirstRowsPaginator
+    show_facets = admin.ShowFacets.NEVER
+    show_full_result_count = False
+    sortable_by = ()
+    note = ""  # above the list
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds what was not collected."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody changes it."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Retention deletes."""
+        return False
+
+    def matching(self, word: str) -> Q:
+        """The condition for rows that a word of the search means; an index must serve it."""
+        raise NotImplementedError
+
+    def about(self, row: Any) -> dict[str, Any]:
+        """What the page of a row shows beside its fields: `sections`, `links`."""
+        return {}
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Rows that every word means."""
+        for word in search_term.split():
+            queryset = queryset.filter(self.matching(word))
+        return queryset, False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list, under its note."""
+        return super().changelist_view(request, {"note": self.note} | (extra_context or {}))
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        """The page of one row, with its sections."""
+        context |= self.about(context["original"])
+        return super().render_change_form(request, context, *args, **options)

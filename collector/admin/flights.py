@@ -1,0 +1,128 @@
+"""Flights: a list, and a page with the drawn track, the plans and the last positions."""
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import Q
+
+from collector.admin.base import (
+    MOST_SHOWN,
+    CollectedAdmin,
+    Link,
+    Section,
+    link_to,
+    list_of,
+    newest,
+    page_of,
+)
+from collector.admin.differences import as_html, changes
+from collector.admin.filters import FlightRulesFilter, StatusFilter
+from collector.admin.searching import has_callsign, has_cid
+from collector.basemap import read_land
+from collector.drawing import draw_track
+from collector.models import Flight, Poll, Tuning
+from collector.tracks import Track, read_track
+
+PLAN_FIELDS = (
+    *("flight_rules", "aircraft", "departure", "arrival", "alternate", "altitude", "cruise_tas"),
+    *("deptime", "enroute_time", "fuel_time", "assigned_transponder", "route", "remarks"),
+)
+
+
+@admin.register(Flight)
+class FlightAdmin(CollectedAdmin):
+    """Flights, newest first."""
+
+    list_display = (
+        *("callsign", "cid", "departure", "arrival", "aircraft_short", "flight_rules"),
+        *("first_seen_at", "last_seen_at", "status", "end_reason"),
+    )
+    list_filter = (
+        *(StatusFilter, FlightRulesFilter),
+        *("end_reason", "flown", "landed", "first_seen_at"),
+    )
+    ordering = ("-first_seen_at", "-id")
+    search_fields = ("callsign", "cid", "departure", "arrival")
+    search_help_text = "The beginning of a callsign, a CID, a departure or an arrival."
+    fields = (
+        ("callsign", "cid", "name"),
+        ("departure", "arrival", "diverted_from"),
+        ("aircraft_short", "flight_rules", "transponder"),
+        ("status", "ended_at", "end_reason"),
+        ("first_seen_at", "last_seen_at", "logon_time"),
+        ("moved", "flown", "landed"),
+        ("server", "pilot_rating", "military_rating"),
+        ("ground_altitude", "extra"),
+    )
+
+    def matching(self, word: str) -> Q:
+        """Callsign, member or airport."""
+        airport = word.upper()
+        return has_callsign(word) | has_cid(word) | Q(departure=airport) | Q(arrival=airport)
+
+    def about(self, row: Flight) -> dict[str, Any]:
+        """The track drawn, what belongs to the flight, and the flights before and after."""
+        track = _track_of(row)
+        return {
+            "drawing": draw_track(track, read_land(settings.LAND_FILE)),
+            "sections": [_plans(row), _presences(row), _prefiles(row), _positions(track)],
+            "links": _links(row),
+        }
+
+
+def _track_of(flight: Flight) -> Track:
+    until = flight.last_seen_at or Poll.objects.values_list("feed_at", flat=True).first()
+    return read_track(flight.pk, flight.first_seen_at, until or flight.first_seen_at)
+
+
+def _links(flight: Flight) -> list[Link]:
+    earlier = flight.continues
+    return [
+        *([Link(page_of(earlier), f"Continues {earlier}")] if earlier else []),
+        *(Link(page_of(later), f"Continued by {later}") for later in flight.continued_by.all()),
+        Link(list_of(Flight, flight.callsign), f"Flights of {flight.callsign}"),
+        Link(list_of(Tuning, flight.callsign), "Tuned frequencies"),
+        Link(f"/api/flights/{flight.pk}/track", "Track in the API"),
+    ]
+
+
+def _plans(flight: Flight) -> Section:
+    """Each revision of the plan with what it changed, newest first."""
+    plans = newest(flight.plans.all(), "feed_at")
+    rows = [
+        (plan.feed_at, plan.revision_id, as_html(found))
+        for plan, found in zip(plans, changes(plans, PLAN_FIELDS), strict=True)
+    ]
+    return Section("Plan and its revisions", ("Feed", "Revision", "What it says"), rows[::-1])
+
+
+def _presences(flight: Flight) -> Section:
+    presences = newest(flight.presences.all(), "since_at")
+    rows = [(p.since_at, p.until_at, p.logon_time, p.transponder) for p in presences]
+    return Section("Connections", ("First feed", "Last feed", "Logon", "Squawk"), rows[::-1])
+
+
+def _prefiles(flight: Flight) -> Section:
+    prefiles = newest(flight.prefiles.all(), "first_seen_at")
+    rows = [(link_to(p), p.first_seen_at, p.last_seen_at) for p in prefiles]
+    return Section("Filed before", ("Plan", "First feed", "Last feed"), rows[::-1])
+
+
+def _positions(track: Track) -> Section:
+    last = track.select(slice(-MOST_SHOWN, None))
+    columns = (last.latitude, last.longitude, last.altitude, last.groundspeed, last.heading)
+    rows = [
+        (datetime.fromtimestamp(at_ms / 1000, UTC), *(_known(value) for value in values))
+        for at_ms, *values in zip(
+            last.at_ms.tolist(), *(c.tolist() for c in (*columns, last.qnh_i_hg)), strict=True
+        )
+    ]
+    names = ("At", "Latitude", "Longitude", "Altitude ft", "Speed kt", "Heading", "QNH inHg")
+    return Section(f"Positions: {len(track)}", names, rows[::-1])
+
+
+def _known(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.7f}".rstrip("0").rstrip(".")

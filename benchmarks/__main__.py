@@ -1,8 +1,13 @@
-"""`python -m benchmarks [cycle|reads|api …]`: run all benchmarks, or those that are named."""
+"""`python -m benchmarks [cycle] [reads] [api]`: all benchmarks, or those that are named.
+
+FULL=1 adds the cycle at 100,000 aircraft.
+"""
 
 import os
 import sys
-from typing import Any
+
+SIZES = [2_000, 20_000] + ([100_000] if os.environ.get("FULL") == "1" else [])
+NAMES = ("cycle", "reads", "api")
 
 
 def main(names: list[str]) -> None:
@@ -14,12 +19,18 @@ def main(names: list[str]) -> None:
         import django
 
         django.setup()
-        from benchmarks import cycle
+        from benchmarks import api, cycle, reads
 
-        sizes = [2_000, 20_000] + ([100_000] if os.environ.get("FULL") == "1" else [])
-        for aircraft in sizes:
+        if "cycle" in names:
+            for aircraft in SIZES:
+                _empty()
+                cycle.run(aircraft, servers)
+        if "reads" in names:
             _empty()
-            cycle.run(aircraft, servers, cycles=65 if aircraft < 100_000 else 10)
+            reads.run()
+        if "api" in names:
+            _empty()
+            api.run()
 
 
 def _empty() -> None:
@@ -41,4 +52,7 @@ def _empty() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    unknown = set(sys.argv[1:]) - set(NAMES)
+    if unknown:
+        sys.exit(f"There is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}.")
+    main(sys.argv[1:] or list(NAMES))

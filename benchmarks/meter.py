@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from statistics import median
 from typing import Any
 
 import psutil
@@ -32,6 +33,23 @@ def cpu_of_tree(pid: int) -> float:
             continue
         total += times.user + times.system
     return total
+
+
+def cpu_seconds(action: Callable[[], Any]) -> float:
+    """Seconds of CPU that this process spends on `action`."""
+    started = time.process_time()
+    action()
+    return time.process_time() - started
+
+
+def wall_ms(action: Callable[[], Any], repeats: int = 15) -> float:
+    """The median of how long `action` takes, in milliseconds."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - started)
+    return median(times) * 1000
 
 
 def wal_bytes() -> int:

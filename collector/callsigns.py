@@ -23,7 +23,7 @@ FACILITY_OF_SUFFIX = {
     "TMU": CTR,
     "FMP": CTR,
 }
-_WATCHERS = frozenset({"OBS", "SUP"})
+_NO_POSITIONS = frozenset({"OBS", "SUP", "ATIS"})
 
 
 def normalise(callsign: str) -> str:
@@ -41,7 +41,7 @@ def suffix_of(callsign: str) -> str:
 def is_position(callsign: str, facility: int) -> bool:
     """Whether the callsign names a position that controls, by its suffix, else by `facility`."""
     suffix = suffix_of(callsign)
-    if normalise(callsign).startswith("OBS_") or suffix in _WATCHERS:
+    if normalise(callsign).startswith("OBS_") or suffix in _NO_POSITIONS:
         return False
     return bool(suffix) or facility != OBS
 

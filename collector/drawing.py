@@ -5,31 +5,25 @@ track has a gap and begins anew after it: nobody knows what lay between. Below t
 and speed over time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from collector.basemap import Box, Land
-
-if TYPE_CHECKING:
-    from collector.tracks import Track
+from collector.tracks import Track
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 WIDTH, MAP_HEIGHT, PROFILE_HEIGHT = 960, 480, 120  # SVG units
 MOST_POINTS = 500  # drawn of a track
 MARGIN = 1.15  # the map is so much wider or higher than the track
 LEAST_DEGREES = 0.2  # height of a map, however short the track
 STEEPEST_PARALLEL = 80  # degrees; the scale is not stretched more than there
-
-GAP_S = 180  # the oldest pilot record in a recorded feed was 177 s old
-RELOCATION_KT = 2200  # no aircraft is faster,
-RELOCATION_NM = 5  # and no rounding error this large
 
 BANDS_FT = (3_000, 10_000, 20_000, 30_000)  # the colours change here
 UNKNOWN_BAND = "unknown"
@@ -80,13 +74,11 @@ class Drawing:
     profile: Profile
 
 
-def draw_track(track: "Track", land: Land | None = None) -> Drawing | None:
-    """Draw one flight's track over land; None where it has no position."""
-    if not len(track):
+def draw_track(pieces: Sequence[Track], land: Land | None = None) -> Drawing | None:
+    """Draw the unbroken pieces of one flight's track over land; None where there are none."""
+    if not pieces:
         return None
-    piece = np.concatenate([[0], np.cumsum(_broken(track))])
-    chosen = _thin(piece)
-    track, piece = track.select(chosen), piece[chosen]
+    track, piece = _thinned(pieces)
     longitude = _continuous(track.longitude)
     view = View.around(longitude, track.latitude)
     places = view.place(longitude, track.latitude)
@@ -134,20 +126,14 @@ def _middle(values: Floats) -> tuple[float, float]:
     return (least + greatest) / 2, greatest - least
 
 
-def _broken(track: "Track") -> npt.NDArray[np.bool_]:
-    """Whether a gap, or a jump that no aircraft flies, follows each position but the last."""
-    seconds = np.diff(track.at_ms) / 1000
-    steps = track.steps_nm()
-    jumps = (steps > RELOCATION_NM) & (steps * 3600 > RELOCATION_KT * np.maximum(seconds, 1))
-    return (seconds > GAP_S) | jumps
-
-
-def _thin(piece: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Which positions to draw: evenly chosen ones, and each end of a piece."""
-    last = len(piece) - 1
-    even = np.rint(np.linspace(0, last, min(len(piece), MOST_POINTS))).astype(int)
+def _thinned(pieces: Sequence[Track]) -> tuple[Track, Integers]:
+    """Evenly chosen positions and each end of a piece, and the number of each one's piece."""
+    piece = np.repeat(np.arange(len(pieces)), [len(each) for each in pieces])
     ends = np.flatnonzero(np.diff(piece))
-    return np.unique(np.concatenate([even, ends, ends + 1]))
+    even = np.linspace(0, len(piece) - 1, min(len(piece), MOST_POINTS))
+    chosen = np.unique(np.concatenate([np.rint(even).astype(int), ends, ends + 1]))
+    columns = (np.concatenate([getattr(each, f) for each in pieces]) for f in Track.__slots__)
+    return Track(*columns).select(chosen), piece[chosen]
 
 
 def _continuous(longitude: Floats) -> Floats:
@@ -161,7 +147,7 @@ def _bands(altitude: Floats) -> list[str]:
     return list(np.where(np.isnan(altitude), UNKNOWN_BAND, bands))
 
 
-def _lines(places: Floats, piece: npt.NDArray[np.int64], bands: list[str]) -> Iterator[Line]:
+def _lines(places: Floats, piece: Integers, bands: list[str]) -> Iterator[Line]:
     """One line for each run of positions without a gap and in one band, up to the next band."""
     kinds = list(zip(piece, bands, strict=True))
     changes = [i for i, (a, b) in enumerate(pairwise(kinds), 1) if a != b]
@@ -208,7 +194,7 @@ def _degrees(value: float, letters: str) -> str:
     return f"{abs(value):g}°{'' if value == 0 else letters[value < 0]}"
 
 
-def _profile(track: "Track", piece: npt.NDArray[np.int64]) -> Profile:
+def _profile(track: Track, piece: Integers) -> Profile:
     since, until = int(track.at_ms[0]), int(track.at_ms[-1])
     x = (track.at_ms - since) / max(until - since, 1) * WIDTH
     top_altitude = _top(track.altitude, 1000)
@@ -227,7 +213,7 @@ def _profile(track: "Track", piece: npt.NDArray[np.int64]) -> Profile:
     )
 
 
-def _curves(x: Floats, share: Floats, piece: npt.NDArray[np.int64]) -> str:
+def _curves(x: Floats, share: Floats, piece: Integers) -> str:
     """A curve for each piece of a track; `share` is a height between 0 and 1."""
     places = np.column_stack([x, PROFILE_HEIGHT * (1 - np.clip(share, 0, 1))])
     known = np.isfinite(share)

@@ -159,7 +159,9 @@ def is_active(controller: Controller) -> bool:
 def short_names(entries: Iterable[Mapping[str, Any]]) -> dict[int, str]:
     """The feed's short name of each number in one of its reference lists."""
     return {
-        entry["id"]: str(entry["short"]) for entry in entries if {"id", "short"} <= entry.keys()
+        entry["id"]: str(entry["short"])
+        for entry in entries
+        if isinstance(entry.get("id"), int) and "short" in entry
     }
 
 

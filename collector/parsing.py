@@ -35,6 +35,8 @@ HPA_PER_INCH = 33.8639
 SQUAWKS = frozenset(f"{code:04o}" for code in range(8**4))
 # A record's own time is at most 177 s older than its feed (96,557 records); a day is no record.
 MOST_RECORD_AGE = timedelta(days=1)
+# Of any time; the ends of the calendar overflow when something is added, or in another zone.
+YEARS = range(2000, 3000)
 
 
 class FeedRejected(Exception):
@@ -233,26 +235,37 @@ class _Decoder:
         for item in msgspec.json.decode(items, type=list[Raw]):
             try:
                 records.append(self.decode(bytes(item)))
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except msgspec.DecodeError as error:
                 rejects.add(self.kind, _reason(error), bytes(item))
         return records
 
     def extras(self, record: Struct) -> dict[str, Any]:
         """The values of the learned keys that `record` has."""
         values = {key: getattr(record, f"learned_{i}", UNSET) for i, key in enumerate(self.learned)}
-        return {key: value for key, value in values.items() if value is not UNSET}
+        values = {key: value for key, value in values.items() if value is not UNSET}
+        return _storable(values) if values else values
 
     def _learn(self, item: bytes) -> bool:
         """Whether `item` had keys to learn."""
         record = msgspec.json.decode(item)
         if not isinstance(record, dict):
             return False
-        new = [key for key in record if key not in self._known and len(key) <= 64]
+        new = [key for key in record if key not in self._known and _is_nameable(key)]
         new = new[: MOST_LEARNED_KEYS - len(self.learned)]
         if new:
             self.learned += new
             self._build()
         return bool(new)
+
+
+def _is_nameable(key: str) -> bool:
+    """Whether a key may become a field's name."""
+    return len(key) <= 64 and key.isprintable() and not set(key) & set('\\"')
+
+
+def _storable(value: Any) -> Any:
+    """A JSON value with clean text, in its keys too."""
+    return msgspec.json.decode(clean_json(msgspec.json.encode(value)))
 
 
 class _Envelope(Record):
@@ -313,22 +326,26 @@ def _decode(content: bytes, rejects: Rejects) -> Any:
     """The envelope with lists of records; bad records are counted in `rejects`."""
     try:
         return _whole_decoder().decode(content)
-    except msgspec.ValidationError:
-        envelope = _ENVELOPE.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # A bad record, or a string with half a surrogate pair.
+        envelope = _ENVELOPE.decode(_repaired(content))
         for kind, decoder in _DECODERS.items():
             setattr(envelope, kind, decoder.decode_each(getattr(envelope, kind), rejects))
         return envelope
 
 
+def _repaired(content: bytes) -> bytes:
+    """A body whose strings can be decoded. Raises `FeedRejected` if it is not UTF-8."""
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        raise FeedRejected("encoding", "The body is not UTF-8.") from None
+    return clean_json(content)
+
+
 def _decode_or_reject(content: bytes, rejects: Rejects) -> Any:
     try:
-        try:
-            return _decode(content, rejects)
-        except msgspec.ValidationError:
-            raise
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            # Perhaps only a string that can't be decoded.
-            return _decode(clean_json(content), rejects)
+        return _decode(content, rejects)
     except RecursionError:
         raise FeedRejected("nested", "The body is nested too deep.") from None
     except msgspec.ValidationError as error:
@@ -353,15 +370,18 @@ def read_counts(content: bytes) -> Counts:
 
 
 def _counts(body: Any, rejects: Rejects) -> Counts:
+    general: General = body.general
+    if general.update_timestamp.year not in YEARS:
+        raise FeedRejected("form", f"The feed's time is {general.update_timestamp}.")
     listed = {kind: len(getattr(body, kind)) for kind in _CONNECTED}
     for (kind, _), n in rejects.counts.items():
         if kind in listed:
             listed[kind] += n
     return Counts(
-        feed_at=whole_milliseconds(body.general.update_timestamp),
+        feed_at=whole_milliseconds(general.update_timestamp),
         pilots=listed["pilots"],
         clients=sum(listed.values()),
-        connected_clients=body.general.connected_clients,
+        connected_clients=general.connected_clients,
     )
 
 
@@ -383,7 +403,7 @@ def parse_feed(content: bytes) -> Feed:
         atis=_latest_of_each("atis", body.atis, feed_at, rejects),
         prefiles=_latest_of_each("prefiles", body.prefiles, feed_at, rejects),
         servers=body.servers,
-        references={name: getattr(body, name) for name in _REFERENCES},
+        references=_storable({name: getattr(body, name) for name in _REFERENCES}),
         counts=counts,
         rejects=rejects,
         new_keys=_new_keys(body),
@@ -419,24 +439,25 @@ def parse_transceivers(content: bytes) -> tuple[dict[str, list[Transceiver]], Re
     """The radios of each callsign in a `transceivers-data.json` body. Raises `FeedRejected`."""
     rejects = Rejects()
     try:
-        clients = _RADIOS.decode(content)
+        clients = _decode_radios(content, rejects)
     except RecursionError:
         raise FeedRejected("nested", "The transceivers are nested too deep.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        clients = _radios_one_by_one(content, rejects)
-    return {client.callsign: client.transceivers for client in clients}, rejects
+    except msgspec.ValidationError as error:
+        raise FeedRejected("form", f"The transceivers are no list: {_reason(error)}.") from None
+    except msgspec.DecodeError as error:
+        raise FeedRejected("json", f"The transceivers are no JSON: {_reason(error)}.") from None
+    return {clean(client.callsign, 20): client.transceivers for client in clients}, rejects
 
 
 _RADIOS = msgspec.json.Decoder(list[Radios])
 
 
-def _radios_one_by_one(content: bytes, rejects: Rejects) -> list[Radios]:
+def _decode_radios(content: bytes, rejects: Rejects) -> list[Radios]:
+    """The good clients; the others are counted in `rejects`."""
     try:
-        return _Decoder("transceivers", Radios).decode_each(Raw(clean_json(content)), rejects)
-    except msgspec.ValidationError as error:
-        raise FeedRejected("form", f"The transceivers are no list: {_reason(error)}.") from None
-    except msgspec.DecodeError as error:
-        raise FeedRejected("json", f"The transceivers are no JSON: {_reason(error)}.") from None
+        return _RADIOS.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _Decoder("transceivers", Radios).decode_each(Raw(_repaired(content)), rejects)
 
 
 ClientT = TypeVar("ClientT", bound=Client)
@@ -462,6 +483,10 @@ def _latest_of_each(
             record.name = clean(name, NAME_LENGTH)
         if kind != "prefiles" and not earliest <= record.last_updated <= last:
             rejects.add(kind, "last_updated is over a day away from the feed's time", _json(record))
+            continue
+        since = record.last_updated if kind == "prefiles" else record.logon_time  # type: ignore[attr-defined]
+        if since.year not in YEARS:
+            rejects.add(kind, "a time is out of range", _json(record))
             continue
         key = record.cid, callsign
         if key not in latest or latest[key].last_updated < record.last_updated:
@@ -527,10 +552,8 @@ def _validate_controller(station: Controller) -> None:
 
 def _reason(error: Exception) -> str:
     """What was wrong, without the place in the list, so that equal reasons count together."""
-    if isinstance(error, UnicodeDecodeError):
-        return "not UTF-8"
     text = str(error)
     if "unknown field" in text:
-        return "too many unknown keys"
+        return "unknown keys that are too many or too odd"
     message, _, path = text.partition(" - at `$")
     return message + (f" at {path.rstrip('`').lstrip('.')}" if path.startswith(".") else "")

@@ -7,10 +7,10 @@ read as None.
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from collector.text import clean, clean_json
 
@@ -60,7 +60,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     fuel_time: str
     remarks: str
     route: str
-    revision_id: int | None = None
+    revision_id: Annotated[int, Meta(ge=-(2**31), lt=2**31)] | None = None
     assigned_transponder: str | None = None
     extra: dict[str, Any] = {}
 

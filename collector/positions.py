@@ -7,6 +7,7 @@ and measurements in `docs/adr/0002-storage-of-positions.md`.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -44,11 +45,12 @@ def write_positions(feed_at: datetime, flights: Sequence[OpenFlight]) -> None:
         with cursor.copy(f"COPY {partition} ({_COLUMNS}) FROM STDIN BINARY") as copy:
             copy.write(_HEADER + _rows(feed_at, flights) + _TRAILER)
         # Tells the index of the pages just written.
-        cursor.execute("SELECT brin_summarize_new_values(%s)", [f"{partition}_feed_at_idx"])
+        cursor.execute("SELECT brin_summarize_new_values(%s)", [f"{partition}_feed_at_flight_id_idx"])
 
 
 def _rows(feed_at: datetime, flights: Sequence[OpenFlight]) -> bytes:
     """The rows of a binary COPY, without its header and trailer."""
+    flights = sorted(flights, key=attrgetter("id"))  # so that the index can tell their pages
     n = len(flights)
     feed_ms = epoch_ms(feed_at)
     columns: list[npt.NDArray[np.float64]] = [
@@ -115,6 +117,16 @@ def _ensure_partition(
         f"ALTER TABLE {table} ATTACH PARTITION {partition} FOR VALUES FROM (%s) TO (%s)",
         [since, until],
     )
+
+
+def ensure_partitions(since: datetime, until: datetime) -> None:
+    """Make the hot and cold partitions of all windows from `since` to `until`."""
+    with connection.cursor() as cursor:
+        window_at = window_of(since)
+        while window_at < until:
+            _ensure_hot_partition(cursor, window_at)
+            _ensure_cold_partition(cursor, window_at)
+            window_at += WINDOW
 
 
 def partitions(table: str) -> list[tuple[str, datetime]]:

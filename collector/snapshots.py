@@ -69,7 +69,7 @@ class Rendering:
     def encoded(self, encoding: str) -> bytes:
         """The body as gzip, zstd or identity, compressed when first asked for."""
         if encoding not in self._encoded:
-            self._encoded[encoding] = _ENCODERS[encoding](self.body)
+            self._encoded[encoding] = compressed(self.body, encoding)
         return self._encoded[encoding]
 
     def rows(self) -> Any:
@@ -85,6 +85,11 @@ def _gzip(body: bytes) -> bytes:
 
 
 _ENCODERS = {"gzip": _gzip, "zstd": lambda body: zstandard.ZstdCompressor(level=1).compress(body)}
+
+
+def compressed(body: bytes, encoding: str) -> bytes:
+    """Bytes as gzip or zstd."""
+    return _ENCODERS[encoding](body)
 
 
 @cache

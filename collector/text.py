@@ -7,11 +7,11 @@ import re
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-# An escaped NUL or surrogate in JSON text, behind an even number of backslashes.
+# Escapes in JSON text: those to keep (among them a backslash, and whole surrogate pairs) and
+# those of NUL and lone surrogates.
 _ESCAPES = re.compile(
-    r"(?<!\\)(?P<backslashes>(?:\\\\)*)"
-    r"(?:(?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    r"|\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2}))"
+    r"(?P<kept>\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    r"|\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
 
 
@@ -28,8 +28,8 @@ def clean_json(content: bytes) -> bytes:
     if content.isascii() and b"\\u" not in content:
         return content
     text = content.decode("utf-8", "replace")
-    return _ESCAPES.sub(_repair, text).encode()
+    return (_ESCAPES.sub(_repair, text) if "\\u" in text else text).encode()
 
 
 def _repair(match: re.Match[str]) -> str:
-    return match["backslashes"] + (match["pair"] or REPLACEMENT)
+    return match["kept"] or REPLACEMENT

@@ -77,22 +77,23 @@ def read_tracks(since: datetime, until: datetime) -> Track:
 def read_positions_at(feed_at: datetime, flight_ids: Collection[int]) -> Track:
     """The newest position of each of these flights as of a feed, in no order.
 
-    A connected client's record is renewed within three minutes (177 s was the oldest recorded),
-    so that those who have none in the feed's window or the one before have none here.
+    A connected client's record is renewed within three minutes (177 s was the oldest recorded):
+    those that have no position in the feed's window or the one before it have none here.
     """
     wanted = np.array(sorted(flight_ids), float)
     found = np.empty((0, 8))
     window = window_of(feed_at)
     with _binary_cursor() as cursor:
-        for query, values in (
-            (_HOT_AT, {"since": feed_at - RENEWED_WITHIN, "feed_at": feed_at}),
-            (_COLD_AT, {"window": window, "feed_at": feed_at}),
-            (_COLD_AT, {"window": window - WINDOW, "feed_at": feed_at}),
-            (_HOT_AT, {"since": window - WINDOW, "feed_at": feed_at}),
+        for query, since in (
+            (_HOT_AT, feed_at - RENEWED_WITHIN),
+            (_COLD_AT, window),
+            (_COLD_AT, window - WINDOW),
+            (_HOT_AT, window - WINDOW),
         ):
             missing = np.setdiff1d(wanted, found[:, 0], assume_unique=True)
             if len(missing):
-                cursor.execute(query, values)
+                number = _feed_number(cursor, since, feed_at) if query is _COLD_AT else 0
+                cursor.execute(query, {"since": since, "feed_at": feed_at, "number": number})
                 rows = np.array(cursor.fetchall(), float).reshape(-1, 8)
                 found = np.concatenate([found, rows[np.isin(rows[:, 0], missing)]])
     return _track(found)
@@ -106,18 +107,28 @@ _HOT_AT = """
     FROM collector_hotposition
     WHERE feed_at > %(since)s AND feed_at <= %(feed_at)s
     ORDER BY flight_id, feed_at DESC"""
+# The position of the last feed that is not after the asked one.
 _COLD_AT = """
     SELECT flight_id, extract(epoch FROM window_at)::float8 * 1000 + places[i][1],
            places[i][2], places[i][3], places[i][4], motions[i][1], motions[i][2], motions[i][3]
     FROM (
-        SELECT *, width_bucket((
-            SELECT count(*) FROM unnest(w.feeds) AS feed WHERE feed <= %(feed_at)s
-        )::smallint, t.feeds) AS i
-        FROM collector_trackwindow t
-        JOIN collector_feedwindow w USING (window_at)
-        WHERE window_at = %(window)s
-    ) AS numbered (window_at, flight_id, feeds, places, motions, window_feeds, i)
+        SELECT *, width_bucket(%(number)s::smallint, feeds) AS i
+        FROM collector_trackwindow WHERE window_at = %(since)s
+    ) AS t
     WHERE i > 0"""
+
+
+def _feed_number(cursor: Cursor[Any], window_at: datetime, feed_at: datetime) -> int:
+    """How many feeds of a compacted window were not after a feed."""
+    cursor.execute(
+        "SELECT count(*) FROM collector_feedwindow, unnest(feeds) AS feed"
+        " WHERE window_at = %s AND feed <= %s",
+        [window_at, feed_at],
+    )
+    (count,) = cursor.fetchone() or (0,)
+    return int(count)
+
+
 _COLD = """
     SELECT flight_id, window_at, places, motions FROM collector_trackwindow
     WHERE window_at = ANY(%(windows)s) {condition} ORDER BY window_at"""

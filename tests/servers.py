@@ -19,6 +19,14 @@ _servers: list[RunningServer] = []
 _folder: Path | None = None
 
 
+@pytest.fixture(scope="module")
+def open_folder() -> Generator[Path]:
+    """A folder with a short path that the servers' account can enter; pytest's own are closed."""
+    with tempfile.TemporaryDirectory(prefix="vatsim-test-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests() -> Generator[None]:
     """Start the servers and say in the environment where they are."""

@@ -4,6 +4,7 @@ Each variable is read by a typed reader that fails with a sentence naming it. Wh
 changes while the system runs stands in the section "Changed while running".
 """
 
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,13 +13,14 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from collector.rules import Rules
-from vatsim_site.embedded import installation
+from vatsim_site.embedded import installation, programs
 from vatsim_site.environment import Environment, with_password
 
 env = Environment()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = env.path("VAR_DIR", BASE_DIR / "var")  # all that is written while running
+VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 
 # --- Who answers where --------------------------------------------------------------------------
 
@@ -116,7 +118,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
-DATETIME_FORMAT = "Y-m-d H:i:s"
+FORMAT_MODULE_PATH = "vatsim_site.formats"  # dates and times by ISO 8601
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -164,6 +166,9 @@ REDIS_URL = with_password(REDIS_URL, env.text("REDIS_PASSWORD"))
 REDIS_BROKER_URL = f"{REDIS_URL.rstrip('/')}/0"
 REDIS_BUFFER_URL = f"{REDIS_URL.rstrip('/')}/1"  # never evicts, appends to disk
 REDIS_CACHE_URL = f"{REDIS_URL.rstrip('/')}/2"
+
+# Folders in which backups look for pg_dump and pg_restore: PG_BIN, where it is set.
+POSTGRES_CLIENTS = programs.client_folders()
 
 WEB_THREADS = env.integer("WEB_THREADS", 8, least=1, most=64)  # of the web process
 DATABASE_TIMEOUT = env.integer("DATABASE_TIMEOUT", 5, least=1, most=60)  # s, wait for a connection
@@ -303,7 +308,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "VATSIM Data Collection System",
     "DESCRIPTION": "Flights, controllers and positions of the VATSIM network, live and past.",
-    "VERSION": "1",
+    "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
     "SERVE_PERMISSIONS": ["monitoring.api.permissions.PublicRead"],
     "POSTPROCESSING_HOOKS": [

@@ -11,6 +11,7 @@ from collector.admin.base import CollectedAdmin, Link, Section, list_of, newest
 from collector.admin.differences import as_html, changes
 from collector.admin.filters import FacilityFilter, StatusFilter
 from collector.admin.searching import has_callsign, has_cid
+from collector.live import short_names
 from collector.models import AtisSession, ControllerSession, Reference, Tuning
 
 PERIOD_FIELDS = (
@@ -86,7 +87,7 @@ class AtisSessionAdmin(SessionAdmin):
 def _named(column: str, reference: str) -> Callable[[ControllerSession], str]:
     """A column of the feed's numbers that shows the short names which the feed gives them."""
     known = Reference.objects.filter(name=reference).first()
-    names = {entry.get("id"): entry.get("short") for entry in (known.entries if known else [])}
+    names = short_names(known.entries if known else ())
 
     @admin.display(description=column)
     def name(session: ControllerSession) -> str:

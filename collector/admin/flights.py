@@ -23,7 +23,9 @@ from collector.admin.filters import FlightRulesFilter, StatusFilter
 from collector.admin.searching import has_callsign, has_cid
 from collector.basemap import read_land
 from collector.drawing import draw_track
+from collector.identity import epoch_ms
 from collector.models import Flight, Poll, Tuning
+from collector.segments import segments
 from collector.tracks import Track, read_track
 
 PLAN_FIELDS = (
@@ -66,8 +68,10 @@ class FlightAdmin(CollectedAdmin):
     def about(self, row: Flight) -> dict[str, Any]:
         """The track drawn, what belongs to the flight, and the flights before and after."""
         track = _track_of(row)
+        left = row.presences.exclude(until_at=None).values_list("until_at", flat=True)
+        pieces = segments(track, map(epoch_ms, left))
         return {
-            "drawing": draw_track(track, read_land(settings.LAND_FILE)),
+            "drawing": draw_track(pieces, read_land(settings.LAND_FILE)),
             "sections": [_plans(row), _presences(row), _prefiles(row), _positions(track)],
             "links": _links(row),
         }

@@ -14,9 +14,10 @@ CREATE TABLE collector_hotposition (
     heading smallint,
     qnh smallint
 ) PARTITION BY RANGE (feed_at);
--- All positions of a feed or of a time; no b-tree, since every row is written once.
-CREATE INDEX hotposition_feed_at ON collector_hotposition
-    USING brin (feed_at) WITH (pages_per_range = 16);
+-- All positions of a feed, and one flight's: each feed's rows are written in the order of flights.
+-- No b-tree, which would cost more WAL than the rows.
+CREATE INDEX hotposition_places ON collector_hotposition
+    USING brin (feed_at, flight_id) WITH (pages_per_range = 2);
 """
 
 COLD = """

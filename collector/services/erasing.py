@@ -10,6 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
@@ -154,25 +156,25 @@ def _searched_names(names: Iterable[str]) -> Iterator[str]:
 
 def _scrub_texts(model: type[models.Model], scrub: _Scrubber) -> int:
     """Replace the member in texts of any row; how many rows held something."""
-    texts = [
-        field
-        for field in model._meta.concrete_fields
-        if isinstance(field, _TEXTS) and field.name not in _KEPT and not field.primary_key
-    ]
+    texts = [field for field in model._meta.concrete_fields if _is_free_text(field)]
     if not texts:
         return 0
-    casts = {f"{field.name}_text": Cast(field.name, models.TextField()) for field in texts}
-    condition = Q()
-    for name in casts:
-        for text in scrub.searched:
-            condition |= Q(**{f"{name}__icontains": text})
-    changed = [
-        row
-        for row in model._default_manager.alias(**casts).filter(condition)
-        if _scrub_row(row, texts, scrub)
-    ]
+    everything = models.Func(
+        models.Value(" "),
+        *(Cast(field.name, models.TextField()) for field in texts),
+        function="CONCAT_WS",
+        output_field=models.TextField(),
+    )
+    containing = reduce(or_, (Q(everything__icontains=text) for text in scrub.searched))
+    found = model._default_manager.alias(everything=everything).filter(containing)
+    changed = [row for row in found if _scrub_row(row, texts, scrub)]
     model._default_manager.bulk_update(changed, [field.name for field in texts], batch_size=500)
     return len(changed)
+
+
+def _is_free_text(field: "models.Field[Any, Any]") -> bool:
+    """Not a key, whose every character counts."""
+    return isinstance(field, _TEXTS) and not field.unique and field.name not in _KEPT
 
 
 def _scrub_row(

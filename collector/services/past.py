@@ -18,11 +18,12 @@ from collector.callsigns import normalise
 from collector.columns import integers, numbers, times
 from collector.freshness import Freshness, freshness
 from collector.known import antenna
-from collector.live import LiveFlight, LivePosition, Named, NetworkStatus, short_names
-from collector.models import FlightPlan, Poll, Presence, Reference, SessionPeriod, Source, Tuning
+from collector.live import LiveFlight, LivePosition, Named, NetworkStatus
+from collector.models import FlightPlan, Poll, Presence, SessionPeriod, Source, Tuning
 from collector.models.base import Period
 from collector.parsing import HPA_PER_INCH
 from collector.plans import Plan
+from collector.services.references import station_names
 from collector.tracks import read_positions_at
 from monitoring import runtime
 
@@ -168,9 +169,7 @@ def positions(feed_at: datetime) -> list[LivePosition]:
         station.session.callsign: station.atis_code for station in present.filter(status="broadcast")
     }
     radios = _radios(feed_at, [row.session.callsign for row in controllers])
-    references = dict(Reference.objects.values_list("name", "entries"))
-    facilities = short_names(references.get("facilities", ()))
-    ratings = short_names(references.get("ratings", ()))
+    facilities, ratings = station_names()
     return [
         LivePosition(
             id=row.session_id,

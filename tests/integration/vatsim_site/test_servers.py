@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,10 @@ from vatsim_site.embedded.servers import RunningServer, start_postgres, start_va
 
 
 @pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("s")
-    # pytest closes its folders to everyone else, the servers' account included.
-    for each in (folder, *list(folder.parents)[:2]):
-        each.chmod(0o711)
-    return folder
+def folder(open_folder: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=open_folder) as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
 
 
 @pytest.fixture

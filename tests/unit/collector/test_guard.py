@@ -10,6 +10,7 @@ from tests.unit.collector.factories import (
     AtisJson,
     ControllerJson,
     PilotJson,
+    body,
     feed_json,
     parsed,
 )
@@ -91,5 +92,10 @@ def test_a_feed_is_judged_by_its_pilots_and_by_all_clients_that_it_lists():
 
 def test_bad_records_are_clients_all_the_same():
     feed = parsed([*PilotJson.build_batch(3), PilotJson(latitude="north")])
-    assert feed.counts.clients == 4
-    assert feed_json(PilotJson.build_batch(3))["general"]["connected_clients"] == 3
+    assert (len(feed.pilots), feed.counts.clients) == (3, 4)
+
+
+def test_the_numbers_can_be_read_without_parsing():
+    pilots = [*PilotJson.build_batch(3), PilotJson(latitude="north")]
+    content = body(feed_json(pilots, controllers=[ControllerJson()]))
+    assert read_counts(content) == parsed(pilots, controllers=[ControllerJson()]).counts

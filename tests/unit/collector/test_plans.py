@@ -127,13 +127,6 @@ def test_the_logon_may_be_given_in_another_zone():
     assert read_departure_time("1130", near) == at("2024-11-21T11:30")
 
 
-@pytest.mark.parametrize("near", [datetime.min, datetime.max])
-@pytest.mark.parametrize("text", ["0000", "1130", "2359"])
-def test_a_logon_at_the_ends_of_the_calendar_does_no_harm(near, text):
-    read = read_departure_time(text, near.replace(tzinfo=UTC))
-    assert read is None or abs(read - near.replace(tzinfo=UTC)) <= timedelta(hours=6)
-
-
 # --- Plans --------------------------------------------------------------------------------------
 
 

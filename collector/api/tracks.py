@@ -1,0 +1,131 @@
+"""Where flights were: one track, what it measures, all tracks of a window, bulk exports."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Annotated, Any, NoReturn
+
+import msgspec
+import numpy as np
+from django.db.models import QuerySet
+from django.http import HttpResponse, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from msgspec import Meta, Struct
+from rest_framework import generics
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from collector import geojson, parquet
+from collector.api.delivery import CompressedMixin
+from collector.api.filters import bbox_limits
+from collector.api.members import sees_members
+from collector.api.renderers import PLACES, PLAIN, ParquetRenderer
+from collector.api.schema import BBOX, query, row_formats, schema_of
+from collector.columns import integers, numbers, times
+from collector.identity import epoch_ms
+from collector.models import Flight
+from collector.privacy import pseudonym
+from collector.segments import Measures, measure
+from collector.services.exporting import export_batches
+from collector.services.tracking import observed_seconds, pieces_of
+from collector.tracks import Track, read_tracks
+from monitoring.api import parameters
+from monitoring.api.formats import CSVRenderer, NDJSONRenderer, write_csv, write_ndjson
+from monitoring.api.parameters import StrictParametersMixin
+from monitoring.api.permissions import PublicRead, Staff
+
+LONGEST_WINDOW = timedelta(hours=2)
+MOST_STEPS = 240  # of a window: 2 h in steps of 30 s, 1 h in steps of 15 s
+LEAST_STEP_S, USUAL_STEP_S = 15, 60
+LONGEST_EXPORT = timedelta(days=31)
+
+
+class TrackColumns(Struct):
+    """A value for each position, in time order: ft, kt, degrees, inches of mercury."""
+
+    at: list[datetime]
+    latitude: list[float]
+    longitude: list[float]
+    altitude: list[int | None]
+    groundspeed: list[int | None]
+    heading: list[int | None]
+    qnh_i_hg: list[float | None]
+    piece: Annotated[
+        list[int], Meta(description="Counts up at each gap: draw no line from one to the next")
+    ]
+
+
+class FlightTrack(Struct):
+    """A flight's track as columns, which is what a map draws."""
+
+    flight: int
+    callsign: str
+    positions: TrackColumns
+
+
+class TrackView(CompressedMixin, StrictParametersMixin, generics.GenericAPIView[Flight]):
+    """Every stored position of a flight."""
+
+    permission_classes = (PublicRead,)
+    renderer_classes = PLACES
+    queryset = Flight.objects.all()
+    csv_columns = TrackColumns.__struct_fields__
+
+    @extend_schema(operation_id="flight_track", responses=row_formats(schema_of(FlightTrack)))
+    def get(self, request: Request, pk: int) -> Response:
+        """The track in time order: columns as JSON, a position a row as CSV and NDJSON.
+
+        As GeoJSON a LineString, broken into a MultiLineString at gaps and at the antimeridian;
+        `times` and `altitude` among its properties have the shape of the coordinates.
+        """
+        flight = self.get_object()
+        pieces = pieces_of(flight)
+        format_ = self.request.accepted_renderer.format
+        if format_ == "geojson":
+            name = {"flight": flight.pk, "callsign": flight.callsign}
+            return Response(geojson.track_feature(pieces, name))
+        columns = _columns(pieces)
+        if format_ in {"csv", "ndjson"}:
+            return Response(list(_rows(columns)))
+        return Response(FlightTrack(flight.pk, flight.callsign, columns))
+
+
+def _columns(pieces: list[Track]) -> TrackColumns:
+    def joined(name: str) -> Any:
+        return np.concatenate([getattr(piece, name) for piece in pieces] or [np.empty(0)])
+
+    return TrackColumns(
+        at=times(joined("at_ms").astype(np.int64)),
+        latitude=joined("latitude").tolist(),
+        longitude=joined("longitude").tolist(),
+        altitude=integers(joined("altitude")),
+        groundspeed=integers(joined("groundspeed")),
+        heading=integers(joined("heading")),
+        qnh_i_hg=numbers(joined("qnh_i_hg")),
+        piece=np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces]).tolist(),
+    )
+
+
+def _rows(columns: TrackColumns) -> Iterator[dict[str, Any]]:
+    names = columns.__struct_fields__
+    for values in zip(*msgspec.structs.astuple(columns), strict=True):
+        yield dict(zip(names, values, strict=True))
+
+
+class FlightStats(Measures, kw_only=True):
+    """What positions and presences tell of a flight, without a guess."""
+
+
+class StatsView(CompressedMixin, StrictParametersMixin, generics.GenericAPIView[Flight]):
+    """What was measured of a flight."""
+
+    permission_classes = (PublicRead,)
+    renderer_classes = PLAIN
+    queryset = Flight.objects.prefetch_related("presences")
+
+    @extend_schema(operation_id="flight_stats", responses={200: schema_of(FlightStats)})
+    def get(self, request: Request, pk: int) -> Response:
+        """Durations, distances, and the greatest altitude and speeds, out of stored positions."""
+        flight = self.get_object()
+        return Response(FlightStats(flight, measure(pieces_of(flight))))

@@ -1,0 +1,1 @@
+"""How the pages write what depends on a language: dates and times by ISO 8601."""

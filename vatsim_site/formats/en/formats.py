@@ -1,0 +1,5 @@
+"""Dates and times by ISO 8601: unambiguous, and in order when sorted as text."""
+
+DATE_FORMAT = SHORT_DATE_FORMAT = "Y-m-d"
+TIME_FORMAT = "H:i:s"
+DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "Y-m-d H:i:s"

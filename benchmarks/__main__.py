@@ -54,5 +54,7 @@ def _empty() -> None:
 if __name__ == "__main__":
     unknown = set(sys.argv[1:]) - set(NAMES)
     if unknown:
-        sys.exit(f"There is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}.")
+        sys.exit(
+            f"There is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}."
+        )
     main(sys.argv[1:] or list(NAMES))

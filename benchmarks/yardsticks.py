@@ -27,7 +27,12 @@ class PlainPosition(models.Model):
     qnh_i_hg = models.FloatField()
 
     class Meta:
+        """Not a table of any application."""
+
         app_label = "benchmarks"
+
+    def __str__(self) -> str:
+        return str(self.flight_id)
 
 
 def measure(body: bytes, rows: int, postgres: RunningServer) -> dict[str, float]:

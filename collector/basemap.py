@@ -47,7 +47,7 @@ class Land:
         ends = [*self.starts[1:], len(self.points)]
         for turn in (-360, 0, 360):
             for which in np.flatnonzero(self._touches(box, turn)):
-                ring = self.points[self.starts[which] : ends[which]] + (turn, 0)
+                ring = np.add(self.points[self.starts[which] : ends[which]], (turn, 0))
                 inside = clip(ring, box)
                 if len(inside):
                     yield inside
@@ -99,7 +99,7 @@ def rings_of(topology: dict[str, Any]) -> list[Ring]:
 
 def _continuous(ring: Ring) -> Ring:
     longitude = np.unwrap(ring[:, 0], period=360)
-    longitude -= 360 * np.rint((longitude.min() + longitude.max()) / 720)
+    longitude = longitude - 360 * np.rint((longitude.min() + longitude.max()) / 720)
     ring = np.column_stack([longitude, ring[:, 1]])
     if abs(longitude[-1] - longitude[0]) < 180:
         return ring

@@ -23,6 +23,7 @@ FEEDS, FAILURES, FLUSHED = "collector:feeds", "collector:failures", "collector:f
 MOST_FAILURES = 1000
 TIMEOUT_S = 5.0
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+RedisClient = Any  # redis describes answers of bytes and of text at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Appended(Enum):
     FULL = "full"
 
 
-def connect(url: str, timeout_s: float = TIMEOUT_S) -> "redis.Redis[bytes]":
+def connect(url: str, timeout_s: float = TIMEOUT_S) -> RedisClient:
     """A client that gives up after `timeout_s`, without trying again by itself."""
     return redis.Redis.from_url(
         url,
@@ -93,7 +94,7 @@ def connect(url: str, timeout_s: float = TIMEOUT_S) -> "redis.Redis[bytes]":
 class FeedBuffer:
     """The stream of feeds and the stream of failures."""
 
-    def __init__(self, client: "redis.Redis[bytes] | None" = None) -> None:
+    def __init__(self, client: RedisClient | None = None) -> None:
         self.redis = client or connect(settings.REDIS_BUFFER_URL)
 
     def append(self, feed: BufferedFeed) -> Appended:

@@ -11,8 +11,9 @@ from collector.text import clean
 
 def count(feed: Feed) -> dict[str, Any]:
     """The feed's numbers, and each of its servers with the clients that are on it."""
-    stations = chain(feed.pilots.values(), feed.controllers.values(), feed.atis.values())
-    clients = Counter(station.server for station in stations)
+    pilots, stations = feed.pilots.values(), chain(feed.controllers.values(), feed.atis.values())
+    clients = Counter(pilot.server for pilot in pilots)
+    clients.update(station.server for station in stations)
     controlling = sum(is_position(c.callsign, c.facility) for c in feed.controllers.values())
     return {
         "connected_clients": feed.general.connected_clients,

@@ -9,11 +9,11 @@ same feeds give the same changes, whatever was restarted in between, since every
 is stored with the flight or follows from stored positions.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import floor
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Raw
 
@@ -48,6 +48,7 @@ class OpenFlight:
     plan_id: int | None = None
     plan: Plan | None = None
     plan_json: Raw | None = None  # None: not known to be that of `plan`
+    plan_logon_time: datetime | None = None  # of the connection that filed `plan`
     diverted_from: str = ""
     continues_id: int | None = None
     missing: bool = False
@@ -80,11 +81,7 @@ class OpenFlight:
 
 @dataclass(frozen=True, slots=True)
 class EarlierFlight:
-    """A flight that a newcomer may continue, with the place where it was last seen.
-
-    `top_speed_kt` finds the fastest speed that the positions of its last ten minutes imply; it
-    is asked only where the speed that all flights are believed to reach does not do.
-    """
+    """A flight that a newcomer may continue, with the place where it was last seen."""
 
     id: int
     cid: int
@@ -93,7 +90,6 @@ class EarlierFlight:
     last_seen_at: datetime
     latitude: float
     longitude: float
-    top_speed_kt: Callable[[], float]
 
 
 @dataclass(slots=True)
@@ -116,8 +112,14 @@ class FlightChanges:
     bound: list[OpenFlight] = field(default_factory=list)
 
 
-EarlierFlights = Callable[[Collection[int], datetime], Iterable[EarlierFlight]]
-"""The flights of the given cids that were seen since the given time, with their last places."""
+class History(Protocol):
+    """What is stored of flights, as of the feed before."""
+
+    def earlier_flights(self, cids: Collection[int], since: datetime) -> Iterable[EarlierFlight]:
+        """The flights of members that have left, and were seen since a time."""
+
+    def top_speed_kt(self, flight_id: int, until: datetime) -> float:
+        """The fastest speed that a flight's positions imply in the ten minutes before a time."""
 
 
 class Flights:
@@ -135,7 +137,7 @@ class Flights:
         feed_at: datetime,
         pilots: Mapping[Key, Pilot],
         prefiled: Mapping[Key, Plan],
-        earlier_flights: EarlierFlights,
+        history: History,
         extras: Callable[[Pilot], dict[str, Any]] | None = None,
     ) -> FlightChanges:
         """Apply the pilots of the next feed.
@@ -143,7 +145,7 @@ class Flights:
         `prefiled` are the plans that wait for a pilot; `extras` gives the values of a record's
         keys that nobody knew, where there are any.
         """
-        step = _Step(self, feed_at, prefiled, earlier_flights, extras)
+        step = _Step(self, feed_at, prefiled, history, extras)
         step.run(pilots)
         self.feed_at = feed_at
         return step.changes
@@ -157,22 +159,22 @@ class _Step:
         flights: Flights,
         feed_at: datetime,
         prefiled: Mapping[Key, Plan],
-        earlier_flights: EarlierFlights,
+        history: History,
         extras: Callable[[Pilot], dict[str, Any]] | None,
     ) -> None:
         self.rules = flights.rules
         self.open = flights.open
         self.feed_at = feed_at
         self.prefiled = prefiled
-        self.earlier_flights = earlier_flights
+        self.history = history
         self.extras = extras
         self.gap_s = (feed_at - flights.feed_at).total_seconds() if flights.feed_at else 0.0
         self.changes = FlightChanges()
 
     def run(self, pilots: Mapping[Key, Pilot]) -> None:
         if self.gap_s > self.rules.gap_break_s:
-            for flight in list(self.open.values()):
-                self._end(flight, UNOBSERVED)
+            for unobserved in list(self.open.values()):
+                self._end(unobserved, UNOBSERVED)
         self._count_unseen(self.open.keys() - pilots.keys())
         newcomers = []
         for key, pilot in pilots.items():
@@ -190,7 +192,8 @@ class _Step:
             flight = self.open[key]
             if not flight.missing:
                 self._leave(flight)
-            flight.unseen_s += step_s
+            # In whole milliseconds, so that it is the same however it is summed up.
+            flight.unseen_s = round(flight.unseen_s + step_s, 3)
             if flight.unseen_s > self.rules.unseen_end_s:
                 self._end(flight, UNSEEN)
 
@@ -229,7 +232,7 @@ class _Step:
         """Continue a flight whose record says something new, if it is the same flight."""
         plan = flight.plan
         if pilot.flight_plan != flight.plan_json:
-            plan = self._plan_of(flight, pilot, same_logon)
+            plan = self._plan_of(flight, pilot)
         returns = flight.missing or not same_logon
         if returns and (reason := self._ends_before(flight, pilot, plan, same_logon)):
             self._end(flight, reason)
@@ -238,7 +241,7 @@ class _Step:
             if flight.plan and plan and _is_another_journey(flight, flight.plan, plan):
                 self._end(flight, REPLACED)
                 return False
-            self._amend(flight, plan)
+            self._amend(flight, plan, pilot)
         if returns or pilot.transponder != flight.transponder:
             self._come_back(flight, pilot)
         return True
@@ -247,11 +250,9 @@ class _Step:
         self, flight: OpenFlight, pilot: Pilot, plan: Plan | None, same_logon: bool
     ) -> str:
         """Why a returning pilot is not this flight, or an empty string."""
-        if self.gap_s > self.rules.gap_doubt_s and not same_logon:
-            candidates = self.earlier_flights([flight.cid], self._oldest_link())
-            own = [earlier for earlier in candidates if earlier.id == flight.id]
-            if not self._continued_by(pilot, plan, own):
-                return UNOBSERVED
+        is_doubtful = self.gap_s > self.rules.gap_doubt_s and not same_logon
+        if is_doubtful and not self._continued_by(pilot, plan, _as_earlier(flight)):
+            return UNOBSERVED
         if not flight.flown and self._distance(flight, pilot) > self.rules.reappear_nm:
             return REPLACED
         return ""
@@ -275,8 +276,11 @@ class _Step:
 
     # --- Plans ----------------------------------------------------------------------------------
 
-    def _plan_of(self, flight: OpenFlight, pilot: Pilot, same_logon: bool) -> Plan | None:
-        """The plan that holds with this record: a new one, or the flight's own if none is news."""
+    def _plan_of(self, flight: OpenFlight, pilot: Pilot) -> Plan | None:
+        """The plan that holds with this record: a new one, or the flight's own if none is news.
+
+        Revisions are numbered within a connection.
+        """
         try:
             plan = parse_plan(bytes(pilot.flight_plan))
         except PlanRejected as error:
@@ -285,19 +289,21 @@ class _Step:
         flight.plan_json = pilot.flight_plan.copy()
         if plan is None or flight.plan is None:
             return plan or flight.plan
+        same_logon = pilot.logon_time == flight.plan_logon_time
         is_old = (plan.revision_id or 0) < (flight.plan.revision_id or 0)
         if (same_logon and is_old) or not plan.differs_from(flight.plan):
             return flight.plan
         return plan
 
-    def _amend(self, flight: OpenFlight, plan: Plan | None) -> None:
+    def _amend(self, flight: OpenFlight, plan: Plan | None, pilot: Pilot) -> None:
         if plan is None:
             return
-        if flight.plan and flight.airborne and plan.arrival != flight.plan.arrival:
-            flight.diverted_from = flight.diverted_from or flight.plan.arrival
+        if flight.airborne and flight.plan and plan.arrival != flight.plan.arrival:
             if plan.arrival == flight.diverted_from:
                 flight.diverted_from = ""
-        flight.plan = plan
+            elif plan.departure == flight.plan.departure:
+                flight.diverted_from = flight.diverted_from or flight.plan.arrival
+        flight.plan, flight.plan_logon_time = plan, pilot.logon_time
         self.changes.plans.append((flight, plan))
         self._changed(flight)
 
@@ -381,14 +387,20 @@ class _Step:
         present = {
             flight.id for flight in self.open.values() if flight.cid in cids and not flight.missing
         }
-        for candidate in self.earlier_flights(cids, self._oldest_link()):
+        for candidate in self._earlier_flights(cids):
             if candidate.id not in present:
                 earlier.setdefault(candidate.cid, []).append(candidate)
         for pilot in newcomers:
             self._open_one(pilot, earlier.get(pilot.cid, []))
 
-    def _oldest_link(self) -> datetime:
-        return self.feed_at - timedelta(seconds=self.rules.link_age_s)
+    def _earlier_flights(self, cids: Collection[int]) -> Iterator[EarlierFlight]:
+        """The flights of members that have left, also those that left with this feed."""
+        since = self.feed_at - timedelta(seconds=self.rules.link_age_s)
+        yield from self.history.earlier_flights(cids, since)
+        replaced = {id(flight) for flight, reason in self.changes.ended if reason == REPLACED}
+        for flight, last_seen_at in self.changes.left:
+            if flight.cid in cids and id(flight) not in replaced and last_seen_at >= since:
+                yield from _as_earlier(flight)
 
     def _open_one(self, pilot: Pilot, earlier: list[EarlierFlight]) -> None:
         flight = OpenFlight(
@@ -403,20 +415,20 @@ class _Step:
             transponder=pilot.transponder,
             logon_time=pilot.logon_time,
         )
-        plan = self._plan_of(flight, pilot, same_logon=True)
+        plan = self._plan_of(flight, pilot)
         if flight.key in self.prefiled:
             plan = plan or self.prefiled[flight.key]
             self.changes.bound.append(flight)
         self.open[flight.key] = flight
         self.changes.opened.append(flight)
         self.changes.came.append(flight)
-        self._amend(flight, plan)
+        self._amend(flight, plan, pilot)
         if continued := self._continued_by(pilot, plan, earlier):
             flight.continues_id = continued.id
         self._update(flight, pilot)
 
     def _continued_by(
-        self, pilot: Pilot, plan: Plan | None, earlier: list[EarlierFlight]
+        self, pilot: Pilot, plan: Plan | None, earlier: Iterable[EarlierFlight]
     ) -> EarlierFlight | None:
         """The latest of the earlier flights between the same airports that can have got here."""
         if plan is None or not plan.departure or not plan.arrival:
@@ -434,12 +446,22 @@ class _Step:
             return False
         hours = (self.feed_at - earlier.last_seen_at).total_seconds() / 3600
         way_nm = distance_nm(earlier.latitude, earlier.longitude, pilot.latitude, pilot.longitude)
-        return way_nm <= self._reach_nm(self.rules.link_speed_kt, hours) or (
-            way_nm <= self._reach_nm(earlier.top_speed_kt(), hours)
-        )
+        if way_nm <= self._reach_nm(self.rules.link_speed_kt, hours):
+            return True
+        top_speed_kt = self.history.top_speed_kt(earlier.id, earlier.last_seen_at)
+        return way_nm <= self._reach_nm(top_speed_kt, hours)
 
     def _reach_nm(self, speed_kt: float, hours: float) -> float:
         return self.rules.link_margin * speed_kt * hours + self.rules.link_slack_nm
+
+
+def _as_earlier(flight: OpenFlight) -> list[EarlierFlight]:
+    """The flight where it was last seen, if it has a plan and a place."""
+    if flight.plan is None or flight.latitude is None or flight.longitude is None:
+        return []
+    ends = flight.plan.departure, flight.plan.arrival
+    place = flight.latitude, flight.longitude
+    return [EarlierFlight(flight.id, flight.cid, *ends, flight.last_seen_at, *place)]
 
 
 def _is_another_journey(flight: OpenFlight, old: Plan, new: Plan) -> bool:

@@ -37,7 +37,7 @@ class LiveFlight(Struct, gc=False):
     heading: int | None
     qnh_i_hg: float | None
     qnh_mb: int | None
-    flight_plan: Raw | None
+    flight_plan: Any  # the feed's own JSON, or an object
     logon_time: datetime
     last_updated: datetime | None
     status: str = "active"

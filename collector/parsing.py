@@ -285,16 +285,14 @@ class _Envelope(Record):
 
 _REFERENCES = ("facilities", "ratings", "pilot_ratings", "military_ratings")
 _ENVELOPE = _Decoder("feed", _Envelope)
-_DECODERS = {
-    kind: _Decoder(kind, base)
-    for kind, base in {
-        "pilots": Pilot,
-        "controllers": Controller,
-        "atis": Atis,
-        "servers": Server,
-        "prefiles": Prefile,
-    }.items()
+_KINDS: dict[str, type[Struct]] = {
+    "pilots": Pilot,
+    "controllers": Controller,
+    "atis": Atis,
+    "servers": Server,
+    "prefiles": Prefile,
 }
+_DECODERS = {kind: _Decoder(kind, base) for kind, base in _KINDS.items()}
 _ALL = (_ENVELOPE, *_DECODERS.values())
 # The decoder of everything at once, with the types that it was made of.
 _whole: tuple[tuple[type, ...], msgspec.json.Decoder[Any]] | None = None
@@ -305,15 +303,11 @@ def _whole_decoder() -> msgspec.json.Decoder[Any]:
     global _whole
     types = tuple(decoder.type for decoder in _ALL)
     if _whole is None or _whole[0] != types:
-        lists = {kind: list[decoder.type] for kind, decoder in _DECODERS.items()}
+        lists: dict[str, Any] = {d.kind: list.__class_getitem__(d.type) for d in _ALL[1:]}
+        needed = [(kind, lists.pop(kind)) for kind in ("pilots", "controllers")]
         feed = msgspec.defstruct(
             "Feed",
-            [
-                (kind, lists[kind])
-                if kind in ("pilots", "controllers")
-                else (kind, lists[kind], [])
-                for kind in lists
-            ],
+            [*needed, *((kind, of, []) for kind, of in lists.items())],
             bases=(_ENVELOPE.type,),
             forbid_unknown_fields=True,
             gc=False,
@@ -392,7 +386,8 @@ def parse_feed(content: bytes) -> Feed:
     counts = _counts(body, rejects)
     feed_at = counts.feed_at
     for pilot in body.pilots:
-        _validate_pilot(pilot)
+        _validate_motion(pilot)
+        _validate_setting(pilot)
     for station in (*body.controllers, *body.atis):
         _validate_controller(station)
     return Feed(
@@ -498,37 +493,41 @@ def _json(record: Struct) -> bytes:
     return msgspec.json.encode(record)
 
 
-def _validate_pilot(pilot: Pilot) -> None:
-    """Set to None what can't be true; bring the two forms of QNH in line."""
+def _validate_motion(pilot: Pilot) -> None:
+    """Set to None what can't be true of a pilot's place, height and speed."""
     lat, lon, speed, altitude = pilot.latitude, pilot.longitude, pilot.groundspeed, pilot.altitude
-    if (
-        lat is None
-        or lon is None
-        or not -90 <= lat <= 90
-        or not -180 <= lon <= 180
-        or lat == lon == 0
-    ):
+    if lat is None or lon is None or not _is_place(lat, lon):
         pilot.latitude = pilot.longitude = None
     if speed is None or not 0 <= speed <= 2160:
         speed = pilot.groundspeed = None
-    if altitude is None or not -2000 <= altitude <= 100_000:
-        pilot.altitude = None
-    elif altitude == 0 and speed and speed > 150:  # a simulator that has not loaded yet
+    # A simulator that has not loaded yet is at speed and at height 0.
+    if (
+        altitude is None
+        or not -2000 <= altitude <= 100_000
+        or (altitude == 0 and (speed or 0) > 150)
+    ):
         pilot.altitude = None
     if pilot.heading is not None and not 0 <= pilot.heading < 360:
         pilot.heading %= 360
+
+
+def _is_place(lat: float, lon: float) -> bool:
+    return -90 <= lat <= 90 and -180 <= lon <= 180 and not lat == lon == 0
+
+
+def _validate_setting(pilot: Pilot) -> None:
+    """Set to None a squawk that can't be; bring the two forms of QNH in line."""
     if pilot.transponder not in SQUAWKS:
         pilot.transponder = None
     inches, hpa = pilot.qnh_i_hg, pilot.qnh_mb
-    if (
-        inches is None
-        or hpa is None
-        or not 861 <= hpa <= 1096
-        or not -1 <= inches * HPA_PER_INCH - hpa <= 1
-    ):
+    if inches is None or hpa is None or not _is_qnh(inches, hpa):
         pilot.qnh_i_hg, pilot.qnh_mb = _qnh(inches, hpa)
     if len(pilot.server) > SERVER_LENGTH or not pilot.server.isprintable():
         pilot.server = clean(pilot.server, SERVER_LENGTH)
+
+
+def _is_qnh(inches: float, hpa: int) -> bool:
+    return 861 <= hpa <= 1096 and -1 <= inches * HPA_PER_INCH - hpa <= 1
 
 
 def _qnh(inches: float | None, hpa: int | None) -> tuple[float | None, int | None]:

@@ -45,7 +45,9 @@ def write_positions(feed_at: datetime, flights: Sequence[OpenFlight]) -> None:
         with cursor.copy(f"COPY {partition} ({_COLUMNS}) FROM STDIN BINARY") as copy:
             copy.write(_HEADER + _rows(feed_at, flights) + _TRAILER)
         # Tells the index of the pages just written.
-        cursor.execute("SELECT brin_summarize_new_values(%s)", [f"{partition}_feed_at_flight_id_idx"])
+        cursor.execute(
+            "SELECT brin_summarize_new_values(%s)", [f"{partition}_feed_at_flight_id_idx"]
+        )
 
 
 def _rows(feed_at: datetime, flights: Sequence[OpenFlight]) -> bytes:

@@ -17,8 +17,8 @@ class Rules:
     reappear_nm: float = 5  # an unflown flight that reappears farther away is another
     link_age_s: float = 24 * 3600  # oldest flight that a later one may continue
     link_speed_kt: float = 600  # speed believed of a flight while it is not seen
-    link_margin: float = 1.2
-    link_slack_nm: float = 5
+    link_margin: float = 1.2  # times the way it can have flown
+    link_slack_nm: float = 5  # and so much more
     slow_kt: float = 50  # slower: taxiing, parked or hovering
     airborne_ft: float = 200  # above the ground altitude and not slow: flying
     hover_ft: float = 500  # above the ground altitude: flying, however slow
@@ -29,6 +29,6 @@ class Rules:
     pending_s: float = 10 * 60  # on 199.998 for longer: an observer
     quarantine_ratio: float = 0.6  # of the median number of pilots
     quarantine_window_s: float = 10 * 60  # feeds that the median is taken of
-    quarantine_clients: int = 5  # connected_clients may differ by so many,
+    quarantine_clients: float = 5  # connected_clients may differ by so many,
     quarantine_clients_ratio: float = 0.01  # or by this share
     quarantine_accept_s: float = 5 * 60  # implausible for so long: the network did change

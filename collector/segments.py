@@ -6,12 +6,12 @@ position came for over five minutes: a connected client's record is renewed with
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from collector.distance import distance_nm
-from collector.tracks import Track
+from collector.tracks import Floats, Track
 
 LONGEST_STEP_MS = 5 * 60_000
 
@@ -29,8 +29,7 @@ def segments(track: Track, left_ms: Iterable[int]) -> list[Track]:
     return [track.select(slice(*piece)) for piece in zip(starts, ends, strict=True) if len(track)]
 
 
-@dataclass(frozen=True, slots=True)
-class Measures:
+class Measures(Struct, frozen=True, kw_only=True):
     """What the positions of a flight tell; None where too few of them know it.
 
     `distance_flown_nm` leaves out what lies in gaps; `top_speed_kt` is the fastest that two
@@ -64,7 +63,7 @@ def measure(pieces: list[Track]) -> Measures:
     )
 
 
-def _highest(columns: list[np.ndarray]) -> int | None:
+def _highest(columns: list[Floats]) -> int | None:
     known = np.concatenate([*columns, np.empty(0)])
     known = known[~np.isnan(known)]
     return int(known.max()) if len(known) else None

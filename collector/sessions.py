@@ -93,8 +93,8 @@ class Sessions:
         gap_s = (feed_at - self.feed_at).total_seconds() if self.feed_at else 0.0
         changes = SessionChanges()
         if gap_s > self.rules.gap_break_s:
-            for session in list(self.open.values()):
-                self._end(session, UNOBSERVED, changes)
+            for unobserved in list(self.open.values()):
+                self._end(unobserved, UNOBSERVED, changes)
         step_s = min(gap_s, self.rules.unseen_step_s)
         self._count_unseen(self.open.keys() - stations.keys(), step_s, changes)
         for key, station in stations.items():
@@ -118,7 +118,7 @@ class Sessions:
             session = self.open[key]
             if not session.missing:
                 self._leave(session, changes)
-            session.unseen_s += step_s
+            session.unseen_s = round(session.unseen_s + step_s, 3)
             if session.unseen_s > self.rules.unseen_end_s:
                 self._end(session, UNSEEN, changes)
 

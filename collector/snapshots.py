@@ -23,7 +23,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from collector import live
-from collector.buffer import FeedBuffer, connect
+from collector.buffer import FeedBuffer, RedisClient, connect
 from collector.feed import FeedError, unpack
 from collector.known import Known
 from collector.live import LiveFlight, LivePosition, NetworkStatus
@@ -84,7 +84,11 @@ def _gzip(body: bytes) -> bytes:
     return compressor.compress(body) + compressor.flush()
 
 
-_ENCODERS = {"gzip": _gzip, "zstd": lambda body: zstandard.ZstdCompressor(level=1).compress(body)}
+def _zstd(body: bytes) -> bytes:
+    return zstandard.ZstdCompressor(level=1).compress(body)
+
+
+_ENCODERS = {"gzip": _gzip, "zstd": _zstd}
 
 
 def compressed(body: bytes, encoding: str) -> bytes:
@@ -93,7 +97,7 @@ def compressed(body: bytes, encoding: str) -> bytes:
 
 
 @cache
-def _redis() -> "redis.Redis[bytes]":
+def _redis() -> RedisClient:
     return connect(settings.REDIS_CACHE_URL, TIMEOUT_S)
 
 

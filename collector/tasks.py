@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 from redis import RedisError
 
-from collector.services import compacting, flushing, polling, retention
+from collector.services import compacting, flushing, polling, retention, verifying
 from monitoring import runtime
 from monitoring.schedule import Schedule
 
@@ -22,6 +22,7 @@ PASSING = (DatabaseError, InterfaceError, RedisError)
 SCHEDULE = [
     Schedule("collector.tasks.compact", 60, 59),
     Schedule("collector.tasks.prune", 3600, 3599),
+    Schedule("collector.tasks.verify", 86_400, 86_399),
 ]
 
 
@@ -59,3 +60,10 @@ def compact() -> None:
 def prune() -> None:
     """Delete what is older than its retention."""
     logger.info("prune: %s", retention.prune())
+
+
+@shared_task(autoretry_for=PASSING, max_retries=3, soft_time_limit=540, time_limit=570)
+def verify() -> None:
+    """Prove that no position was stored twice."""
+    if repeated := verifying.repeated_positions():
+        logger.error("verify: %s positions of the last day stand twice", repeated)

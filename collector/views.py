@@ -1,8 +1,56 @@
 """What every page of the site says about the data."""
 
+import threading
+import time
+
+from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest
 
+from collector.models import Source
 
-def feed_notice(request: HttpRequest) -> dict[str, str]:
-    """Context processor: a notice where the data isn't the live network's."""
-    return {"feed_notice": ""}
+NOTICES = {
+    Source.Kind.SIMULATED: "Simulated: this network is made up. Nobody here is flying.",
+    Source.Kind.RECORDED: "Recorded: this is how the network was at another time, not how it is.",
+}
+ASK_AGAIN_S = 30.0  # while the source is not known: not decided yet, or PostgreSQL away
+_notice: str | None = None
+_asked_at = float("-inf")  # of the monotonic clock
+
+
+def feed_notice(_request: HttpRequest) -> dict[str, str]:
+    """Context processor: `feed_notice` says loudly where the data is not the live network's.
+
+    The source never changes, so it is asked for once. A page never waits for it: what is not
+    known yet is said by a later page.
+    """
+    global _asked_at
+    if _notice is None and time.monotonic() - _asked_at >= ASK_AGAIN_S:
+        _asked_at = time.monotonic()
+        if connection.connection is None:
+            threading.Thread(target=_ask_apart, name="feed-notice", daemon=True).start()
+        else:
+            _ask()
+    return {"feed_notice": _notice or ""}
+
+
+def _ask_apart() -> None:
+    try:
+        _ask()
+    finally:
+        connection.close()  # this thread's own
+
+
+def _ask() -> None:
+    global _notice
+    try:
+        source = Source.objects.first()
+    except (DatabaseError, InterfaceError):
+        return
+    if source:
+        _notice = NOTICES.get(Source.Kind(source.kind), "")
+
+
+def forget() -> None:
+    """Ask again for the next page."""
+    global _notice, _asked_at
+    _notice, _asked_at = None, float("-inf")

@@ -5,7 +5,7 @@ changes while the system runs stands in the section "Changed while running".
 """
 
 import tomllib
-from dataclasses import fields
+from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -60,7 +60,7 @@ ADMIN_PASSWORD = env.text("ADMIN_PASSWORD")
 INSTALLED_APPS = [
     "monitoring",
     "collector",
-    "django.contrib.admin",
+    "vatsim_site.administration.AdministrationConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -241,15 +241,14 @@ VATSIM_API_RETRY_ATTEMPTS = env.integer("VATSIM_API_RETRY_ATTEMPTS", 1, least=0,
 FEED_MAX_COMPRESSED_MB = env.number("FEED_MAX_COMPRESSED_MB", 8, least=0.1, most=1024)
 FEED_MAX_MB = env.number("FEED_MAX_MB", 32, least=0.1, most=4096)  # decompressed
 POLL_INTERVAL_SECONDS = env.integer("POLL_INTERVAL_SECONDS", 15, least=15, most=3600)
+# s in which nobody else may ask the network again.
+POLL_LOCK_SECONDS = env.number("POLL_LOCK_SECONDS", 10, least=0.1, most=14)
 FLUSH_INTERVAL_SECONDS = env.integer("FLUSH_INTERVAL_SECONDS", 15, least=1, most=3600)
 BUFFER_MAX_MB = env.number("BUFFER_MAX_MB", 1024, least=1)  # at the cap new feeds are refused
 
 # Each constant of the domain rules, as RULE_ and its name in capitals; see collector/rules.py.
 RULES = Rules(
-    **{
-        rule.name: env.number(f"RULE_{rule.name.upper()}", rule.default, least=0)
-        for rule in fields(Rules)
-    }
+    *(env.number(f"RULE_{name.upper()}", value, least=0) for name, value in asdict(Rules()).items())
 )
 
 # --- Celery -------------------------------------------------------------------------------------
@@ -315,6 +314,12 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "monitoring.api.schema.describe_errors",
     ],
+    "ENUM_NAME_OVERRIDES": {
+        "FlightStatusEnum": ["active", "unseen", "ended"],
+        "SessionStatusEnum": "collector.models.ControllerSession.Status",
+        "FlightEndReasonEnum": "collector.models.Flight.EndReason",
+        "SessionEndReasonEnum": "collector.models.ControllerSession.EndReason",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     # No badge of an outside validator.

@@ -7,3 +7,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vatsim_site.settings")
 
 application = get_wsgi_application()
+
+from collector import snapshots  # noqa: E402 - needs the applications
+
+snapshots.warm()

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from collector.admin.base import CollectedAdmin, Link, Section, list_of, newest
 from collector.admin.differences import as_html, changes
-from collector.admin.filters import FacilityFilter, StatusFilter
+from collector.admin.filters import FacilityFilter, PresenceFilter
 from collector.admin.searching import has_callsign, has_cid
 from collector.live import short_names
 from collector.models import AtisSession, ControllerSession, Reference, Tuning
@@ -28,7 +28,7 @@ class SessionAdmin(CollectedAdmin):
     search_help_text = "The beginning of a callsign, or a CID."
     fields = (
         ("callsign", "cid", "name"),
-        ("status", "frequency", "facility", "rating"),
+        ("status", "frequency", "facility_name", "rating_name"),
         ("first_seen_at", "last_seen_at", "logon_time"),
         ("active_at", "tuned_at"),
         ("ended_at", "end_reason"),
@@ -36,6 +36,16 @@ class SessionAdmin(CollectedAdmin):
         ("atis_code", "text_atis"),
         "extra",
     )
+
+    @admin.display(description="facility")
+    def facility_name(self, session: ControllerSession) -> str:
+        """The feed's short name of the facility."""
+        return _named("facility", "facilities")(session)
+
+    @admin.display(description="rating")
+    def rating_name(self, session: ControllerSession) -> str:
+        """The feed's short name of the rating."""
+        return _named("rating", "ratings")(session)
 
     def matching(self, word: str) -> Q:
         """Callsign or member."""
@@ -56,11 +66,13 @@ class SessionAdmin(CollectedAdmin):
 class ControllerSessionAdmin(SessionAdmin):
     """Sessions of controllers, observers and supervisors, newest first."""
 
-    list_display = (
-        *("callsign", "cid", "frequency", "status", "first_seen_at", "last_seen_at"),
-        *("end_reason",),
-    )
-    list_filter = (StatusFilter, "status", FacilityFilter, "end_reason", "first_seen_at")
+    list_display = (*("callsign", "cid", "frequency", "status", "first_seen_at", "last_seen_at"),)
+    list_filter = (PresenceFilter, "status", FacilityFilter, "end_reason", "first_seen_at")
+
+    @admin.display(description="status")
+    def kind(self, session: ControllerSession) -> str:
+        """The status in one word."""
+        return session.status
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ControllerSession]:
         """ATIS stations have pages of their own."""
@@ -77,7 +89,7 @@ class AtisSessionAdmin(SessionAdmin):
     """Sessions of ATIS stations, newest first."""
 
     list_display = ("callsign", "frequency", "atis_code", "first_seen_at", "last_seen_at", "cid")
-    list_filter = (StatusFilter, "first_seen_at")
+    list_filter = (PresenceFilter, "first_seen_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AtisSession]:
         """Controllers have pages of their own."""

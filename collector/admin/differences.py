@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 
@@ -29,18 +29,11 @@ def changes(versions: Sequence[Any], names: Sequence[str]) -> list[list[Change]]
 
 
 def as_html(found: Iterable[Change]) -> SafeString:
-    """Changes in one cell, what was struck out before what is."""
+    """Changes in one cell, each with what is no longer so before what is."""
     return format_html_join(
         "",
-        '<div class="change"><b>{}</b> {}<ins>{}</ins></div>',
-        (
-            (
-                change.name,
-                format_html("<del>{}</del> ", change.before) if change.before else "",
-                change.after,
-            )
-            for change in found
-        ),
+        '<div class="change"><b>{}</b><span><del>{}</del> <ins>{}</ins></span></div>',
+        found,
     )
 
 

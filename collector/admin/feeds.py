@@ -14,9 +14,8 @@ class PollAdmin(CollectedAdmin):
     """Feeds, newest first."""
 
     list_display = (
-        *("feed_at", "outcome", "pilots", "controllers", "observers", "atis", "prefiles"),
-        *("positions", "rejected", "age_s", "fetch_seconds", "body_bytes", "stored_bytes"),
-        *("has_transceivers", "reason"),
+        *("feed_at", "outcome", "pilots", "controllers", "atis", "positions", "rejected"),
+        *("age_s", "body_bytes", "stored_bytes", "reason"),
     )
     list_filter = ("outcome", RejectedRecordsFilter, "feed_at")
     ordering = ("-feed_at",)
@@ -30,7 +29,7 @@ class PollAdmin(CollectedAdmin):
         ("positions", "rejected"),
     )
 
-    @admin.display(description="age when fetched (s)")
+    @admin.display(description="age s")
     def age_s(self, poll: Poll) -> str:
         """How old the feed was when it came; recorded feeds are older than that says."""
         return f"{(poll.fetched_at - poll.feed_at).total_seconds():.1f}"

@@ -26,10 +26,10 @@ class ConditionFilter(admin.SimpleListFilter):
         return queryset
 
 
-class StatusFilter(ConditionFilter):
+class PresenceFilter(ConditionFilter):
     """Whether the newest feed has a flight or session, may bring it back, or it is over."""
 
-    title = "status"
+    title = "presence"
     parameter_name = "is"
     conditions = (
         ("active", "in the newest feed", Q(ended_at=None, last_seen_at=None)),
@@ -41,7 +41,8 @@ class StatusFilter(ConditionFilter):
 class FlightRulesFilter(ConditionFilter):
     """The rules that plans name."""
 
-    title = parameter_name = "flight_rules"
+    title = "flight rules"
+    parameter_name = "flight_rules"
     conditions = (
         ("I", "IFR", Q(flight_rules="I")),
         ("V", "VFR", Q(flight_rules="V")),
@@ -66,9 +67,8 @@ class FacilityFilter(ConditionFilter):
 class OpenFilter(ConditionFilter):
     """Whether the newest feed has it."""
 
-    title = "open"
+    title = "presence"
     parameter_name = "is"
-
     conditions = (
         ("open", "in the newest feed", Q(until_at=None)),
         ("over", "over", Q(until_at__isnull=False)),

@@ -1,7 +1,8 @@
 """Flights: a list, and a page with the drawn track, the plans and the last positions."""
 
-import math
-from datetime import UTC, datetime
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from django.conf import settings
@@ -19,14 +20,14 @@ from collector.admin.base import (
     page_of,
 )
 from collector.admin.differences import as_html, changes
-from collector.admin.filters import FlightRulesFilter, StatusFilter
+from collector.admin.filters import FlightRulesFilter, PresenceFilter
 from collector.admin.searching import has_callsign, has_cid
 from collector.basemap import read_land
+from collector.columns import integers, numbers, times
 from collector.drawing import draw_track
-from collector.identity import epoch_ms
-from collector.models import Flight, Poll, Tuning
-from collector.segments import segments
-from collector.tracks import Track, read_track
+from collector.models import Flight, Tuning
+from collector.services.tracking import pieces_of
+from collector.tracks import Track
 
 PLAN_FIELDS = (
     *("flight_rules", "aircraft", "departure", "arrival", "alternate", "altitude", "cruise_tas"),
@@ -40,10 +41,10 @@ class FlightAdmin(CollectedAdmin):
 
     list_display = (
         *("callsign", "cid", "departure", "arrival", "aircraft_short", "flight_rules"),
-        *("first_seen_at", "last_seen_at", "status", "end_reason"),
+        *("first_seen_at", "last_seen_at", "status", "end"),
     )
     list_filter = (
-        *(StatusFilter, FlightRulesFilter),
+        *(PresenceFilter, FlightRulesFilter),
         *("end_reason", "flown", "landed", "first_seen_at"),
     )
     ordering = ("-first_seen_at", "-id")
@@ -60,6 +61,11 @@ class FlightAdmin(CollectedAdmin):
         ("ground_altitude", "extra"),
     )
 
+    @admin.display(description="end reason")
+    def end(self, flight: Flight) -> str:
+        """The reason in one word."""
+        return flight.end_reason
+
     def matching(self, word: str) -> Q:
         """Callsign, member or airport."""
         airport = word.upper()
@@ -67,19 +73,12 @@ class FlightAdmin(CollectedAdmin):
 
     def about(self, row: Flight) -> dict[str, Any]:
         """The track drawn, what belongs to the flight, and the flights before and after."""
-        track = _track_of(row)
-        left = row.presences.exclude(until_at=None).values_list("until_at", flat=True)
-        pieces = segments(track, map(epoch_ms, left))
+        pieces = pieces_of(row)
         return {
             "drawing": draw_track(pieces, read_land(settings.LAND_FILE)),
-            "sections": [_plans(row), _presences(row), _prefiles(row), _positions(track)],
+            "sections": [_plans(row), _presences(row), _prefiles(row), _positions(pieces)],
             "links": _links(row),
         }
-
-
-def _track_of(flight: Flight) -> Track:
-    until = flight.last_seen_at or Poll.objects.values_list("feed_at", flat=True).first()
-    return read_track(flight.pk, flight.first_seen_at, until or flight.first_seen_at)
 
 
 def _links(flight: Flight) -> list[Link]:
@@ -115,18 +114,18 @@ def _prefiles(flight: Flight) -> Section:
     return Section("Filed before", ("Plan", "First feed", "Last feed"), rows[::-1])
 
 
-def _positions(track: Track) -> Section:
-    last = track.select(slice(-MOST_SHOWN, None))
-    columns = (last.latitude, last.longitude, last.altitude, last.groundspeed, last.heading)
-    rows = [
-        (datetime.fromtimestamp(at_ms / 1000, UTC), *(_known(value) for value in values))
-        for at_ms, *values in zip(
-            last.at_ms.tolist(), *(c.tolist() for c in (*columns, last.qnh_i_hg)), strict=True
-        )
-    ]
+def _positions(pieces: Sequence[Track]) -> Section:
+    rows = deque(chain.from_iterable(map(_rows, pieces)), maxlen=MOST_SHOWN)
     names = ("At", "Latitude", "Longitude", "Altitude ft", "Speed kt", "Heading", "QNH inHg")
-    return Section(f"Positions: {len(track)}", names, rows[::-1])
+    return Section(f"Positions: {sum(map(len, pieces))}", names, list(rows)[::-1])
 
 
-def _known(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.7f}".rstrip("0").rstrip(".")
+def _rows(track: Track) -> Iterator[tuple[object, ...]]:
+    return zip(
+        times(track.at_ms),
+        track.latitude.tolist(),
+        track.longitude.tolist(),
+        *map(integers, (track.altitude, track.groundspeed, track.heading)),
+        numbers(track.qnh_i_hg),
+        strict=True,
+    )

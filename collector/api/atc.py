@@ -54,7 +54,7 @@ class PositionsView(LiveListView):
 
     def geometry(self, row: LivePosition) -> dict[str, Any] | None:
         """Where its antennas are."""
-        return row.position and geojson.point(row.position.lat, row.position.lon)
+        return geojson.point(row.position.lat, row.position.lon) if row.position else None
 
 
 class OnePersonsPositions(Struct):
@@ -97,9 +97,7 @@ class ByControllerView(LiveView):
         return Response(people, headers=delivery.freshness_headers(age))
 
 
-class SessionsView(
-    CompressedMixin, StrictParametersMixin, generics.ListAPIView[ControllerSession]
-):
+class SessionsView(CompressedMixin, StrictParametersMixin, generics.ListAPIView[ControllerSession]):
     """The sessions on a position, the newest first; one that goes on has no `ended_at`."""
 
     permission_classes = (PublicRead,)
@@ -124,7 +122,8 @@ class SessionsView(
     def get_serializer_context(self) -> dict[str, Any]:
         """What the rows need besides."""
         facilities, ratings = station_names()
-        return super().get_serializer_context() | {
+        return {
+            **super().get_serializer_context(),
             "sees_members": sees_members(self.request),
             "facilities": facilities,
             "ratings": ratings,

@@ -36,9 +36,7 @@ def is_known(etag: str, request: HttpRequest) -> bool:
     return etag.removeprefix("W/") in offered or offered.strip() == "*"
 
 
-def answer(
-    request: HttpRequest, rendering: Rendering, headers: dict[str, str]
-) -> HttpResponse:
+def answer(request: HttpRequest, rendering: Rendering, headers: dict[str, str]) -> HttpResponse:
     """A rendering's bytes, or 304."""
     etag = etag_of(rendering)
     if is_known(etag, request):
@@ -86,9 +84,7 @@ def _quality(parameter: str) -> float:
 class CompressedMixin(APIView):
     """A view whose longer answers are compressed as the reader likes."""
 
-    def finalize_response(
-        self, request: Request, response: Any, *args: Any, **kwargs: Any
-    ) -> Any:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Compress once the answer is rendered."""
         finished = super().finalize_response(request, response, *args, **kwargs)
         patch_vary_headers(finished, VARY)

@@ -1,10 +1,11 @@
 """Filters: of rows in memory for the live lists, of querysets for history."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 import django_filters
-import msgspec
 from django import forms
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
@@ -53,7 +54,7 @@ def flight_conditions(request: Request) -> list[Condition]:
         wanted = {name: value.upper() for name, value in plan.items()}
         conditions.append(lambda row: _has_plan(row, wanted))
     if box := bbox(request):
-        conditions.append(lambda row: box(row.latitude, row.longitude))
+        conditions.append(lambda row: box.holds(row.latitude, row.longitude))
     least = parameters.integer(given, "min_altitude", None, least=_LOWEST_FT, most=_HIGHEST_FT)
     most = parameters.integer(given, "max_altitude", None, least=_LOWEST_FT, most=_HIGHEST_FT)
     if least is not None:
@@ -75,7 +76,7 @@ def position_conditions(request: Request) -> list[Condition]:
         conditions.append(lambda row: row.frequency == f"{frequency:.3f}")
     if box := bbox(request):
         conditions.append(
-            lambda row: row.position is not None and box(row.position.lat, row.position.lon)
+            lambda row: row.position is not None and box.holds(row.position.lat, row.position.lon)
         )
     return conditions
 
@@ -92,23 +93,9 @@ def _common(request: Request) -> list[Condition]:
     return conditions
 
 
-class _PlanEnds(msgspec.Struct, gc=False):
-    """What is filtered of a plan; whoever filed it may have written anything."""
-
-    departure: Any = None
-    arrival: Any = None
-    aircraft_short: Any = None
-    flight_rules: Any = None
-
-
-_read_ends = msgspec.json.Decoder(_PlanEnds).decode
-
-
 def _has_plan(row: LiveFlight, wanted: dict[str, str]) -> bool:
-    if row.flight_plan is None:
-        return False
-    plan = _read_ends(row.flight_plan)
-    return all(str(getattr(plan, name)).upper() == value for name, value in wanted.items())
+    plan = row.flight_plan or {}
+    return all(str(plan.get(name, "")).upper() == value for name, value in wanted.items())
 
 
 def _named(name: str, value: str) -> Condition:
@@ -119,28 +106,41 @@ def _named(name: str, value: str) -> Condition:
     return fits
 
 
-Box = Callable[[float | None, float | None], bool]
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box in degrees; `west` greater than `east` crosses the antimeridian."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    def holds(self, latitude: float | None, longitude: float | None) -> bool:
+        """Whether a place lies in it."""
+        if latitude is None or longitude is None:
+            return False
+        return bool(self.mask(latitude, longitude))
+
+    def mask(self, latitude: Any, longitude: Any) -> Any:
+        """Which places of two arrays lie in it."""
+        east_enough, west_enough = longitude >= self.west, longitude <= self.east
+        crosses = self.west > self.east
+        between = east_enough | west_enough if crosses else east_enough & west_enough
+        return between & (latitude >= self.south) & (latitude <= self.north)
 
 
 def bbox(request: Request) -> Box | None:
-    """Tells whether a latitude and longitude lie in the `bbox` of a request."""
+    """The `bbox` of a request."""
     if not (text := parameters.text(request.query_params, "bbox", None)):
         return None
     try:
-        west, south, east, north = map(float, text.split(","))
-    except ValueError:
-        west = south = east = north = float("nan")
-    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+        box = Box(*map(float, text.split(",")))
+    except (TypeError, ValueError):
+        box = Box(*[nan] * 4)
+    is_whole = abs(box.west) <= 180 and abs(box.east) <= 180
+    if not (is_whole and -90 <= box.south <= box.north <= 90):
         raise ValidationError({"bbox": ["Must be west,south,east,north in degrees."]})
-
-    def holds(latitude: float | None, longitude: float | None) -> bool:
-        if latitude is None or longitude is None or not south <= latitude <= north:
-            return False
-        if west > east:  # across the antimeridian
-            return longitude >= west or longitude <= east
-        return west <= longitude <= east
-
-    return holds
+    return box
 
 
 def chosen(rows: Iterable[Any], conditions: list[Condition]) -> list[Any]:

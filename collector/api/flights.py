@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from django.conf import settings
 from django.db.models import Prefetch
 from drf_spectacular.utils import extend_schema
@@ -23,21 +22,17 @@ from collector.api.renderers import PLAIN, ROWS
 from collector.api.schema import AT, FRESHNESS_HEADERS, LIVE_HEADERS, row_formats, schema_of
 from collector.api.serializers import FlightDetailSerializer, FlightSerializer
 from collector.buffer import FeedBuffer, connect
-from collector.columns import integers, numbers, times
 from collector.freshness import FeedState
 from collector.live import LiveFlight
 from collector.models import Flight, FlightPlan, Prefile, Presence
 from collector.plans import Plan
 from collector.services import current, past
-from collector.services.tracking import newest_position_of
+from collector.services.tracking import newest_place
 from collector.snapshots import TIMEOUT_S
-from collector.tracks import Track
 from monitoring.api.parameters import StrictParametersMixin
 from monitoring.api.permissions import PublicRead, Staff
 
-_PLAN_COLUMNS = tuple(
-    f"flight_plan.{name}" for name in Plan.__struct_fields__ if name != "extra"
-)
+_PLAN_COLUMNS = tuple(f"flight_plan.{name}" for name in Plan.__struct_fields__ if name != "extra")
 
 
 class FlightsView(LiveListView):
@@ -104,8 +99,8 @@ class MemoryView(CompressedMixin, StrictParametersMixin):
         rendering = snapshots.get("flights", "staff")
         return Response(
             Memory(
-                feed_at=head and head.feed_at,
-                received_at=head and head.received_at,
+                feed_at=head.feed_at if head else None,
+                received_at=head.received_at if head else None,
                 feed_state=age.state,
                 data_age_seconds=age.age_s,
                 buffer=buffer_state(age.feed_at),
@@ -121,18 +116,6 @@ def buffer_state(newest: datetime | None) -> BufferState:
     oldest = depth.oldest_at
     waits = (newest - oldest).total_seconds() if newest and oldest else None
     return BufferState(depth.feeds, depth.bytes, oldest, depth.newest_at, waits)
-
-
-class Place(Struct):
-    """The newest position of a flight; all null where there was none."""
-
-    latitude: float | None = None
-    longitude: float | None = None
-    altitude: int | None = None
-    groundspeed: int | None = None
-    heading: int | None = None
-    qnh_i_hg: float | None = None
-    last_updated: datetime | None = None
 
 
 class FlightView(CompressedMixin, StrictParametersMixin, generics.GenericAPIView[Flight]):
@@ -156,9 +139,9 @@ class FlightView(CompressedMixin, StrictParametersMixin, generics.GenericAPIView
     def get(self, request: Request, **path: Any) -> Response:
         """A flight with its newest position, plan revisions and presences."""
         flight = self.find()
-        context = self.get_serializer_context() | {"sees_members": sees_members(request)}
+        context = {"sees_members": sees_members(request)}
+        flight.place = newest_place(flight)  # type: ignore[attr-defined] # for the serializer
         detail = self.serializer_class(flight, context=context).data
-        detail |= msgspec.structs.asdict(_place(newest_position_of(flight)))
         return Response(detail, headers=delivery.freshness_headers(current.age()))
 
     def find(self) -> Flight:
@@ -184,20 +167,6 @@ class ByCallsignView(FlightView):
         return flight
 
 
-def _place(newest: Track) -> Place:
-    if not len(newest):
-        return Place()
-    return Place(
-        latitude=float(newest.latitude[0]),
-        longitude=float(newest.longitude[0]),
-        altitude=integers(newest.altitude)[0],
-        groundspeed=integers(newest.groundspeed)[0],
-        heading=integers(newest.heading)[0],
-        qnh_i_hg=numbers(newest.qnh_i_hg)[0],
-        last_updated=times(newest.at_ms)[0],
-    )
-
-
 class HistoryView(CompressedMixin, StrictParametersMixin, generics.ListAPIView[Flight]):
     """Ended flights."""
 
@@ -216,4 +185,4 @@ class HistoryView(CompressedMixin, StrictParametersMixin, generics.ListAPIView[F
 
     def get_serializer_context(self) -> dict[str, Any]:
         """What the reader may know."""
-        return super().get_serializer_context() | {"sees_members": sees_members(self.request)}
+        return {**super().get_serializer_context(), "sees_members": sees_members(self.request)}

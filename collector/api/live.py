@@ -44,7 +44,7 @@ class LiveView(CompressedMixin, StrictParametersMixin):
     """A public view of a live list, now or at a past time."""
 
     permission_classes = (PublicRead,)
-    parameters = ("at",)
+    parameters: tuple[str, ...] = ("at",)
     list_name: ClassVar[ListName]
     read_past: ClassVar[Callable[[datetime], list[Any]]]
 
@@ -83,7 +83,7 @@ class LiveListView(LiveView):
     csv_columns: tuple[str, ...]
 
     @classmethod
-    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponse]:
+    def as_view(cls, **initkwargs: Any) -> Any:
         """The view, with the short way for whole lists in front of it."""
         view = super().as_view(**initkwargs)
 
@@ -117,9 +117,7 @@ class LiveListView(LiveView):
             return HttpResponseNotModified(headers=headers)
         if format_ == "api" and not conditions:
             return Response(msgspec.Raw(rendering.body), headers=headers)
-        return Response(
-            self.shaped(chosen(rendering.rows(), conditions), format_), headers=headers
-        )
+        return Response(self.shaped(chosen(rendering.rows(), conditions), format_), headers=headers)
 
     def shaped(self, rows: list[Any], format_: str) -> Any:
         """Rows as a format's renderer wants them."""

@@ -12,7 +12,6 @@ from collector.live import LiveFlight
 from collector.plans import Plan
 from monitoring.api.formats import CSVRenderer, NDJSONRenderer
 
-QUERY, HEADER = OpenApiParameter.QUERY, OpenApiParameter.HEADER
 Schema = dict[str, Any]
 
 
@@ -55,12 +54,16 @@ def row_formats(rows: Schema, *, with_geojson: bool = True) -> dict[tuple[int, s
 
 
 def query(
-    name: str, kind: Any = OpenApiTypes.STR, description: str = "", *, enum: Sequence[Any] = (),
+    name: str,
+    kind: Any = OpenApiTypes.STR,
+    description: str = "",
+    *,
+    enum: Sequence[Any] = (),
     required: bool = False,
 ) -> OpenApiParameter:
     """A parameter in the query."""
     return OpenApiParameter(
-        name, kind, QUERY, description=description, enum=enum or None, required=required
+        name, kind, "query", description=description, enum=enum or None, required=required
     )
 
 
@@ -79,7 +82,7 @@ BBOX = query(
 
 
 def _answered(name: str, kind: Any, description: str, **more: Any) -> OpenApiParameter:
-    return OpenApiParameter(name, kind, HEADER, description=description, response=[200], **more)
+    return OpenApiParameter(name, kind, "header", description=description, response=[200], **more)
 
 
 FRESHNESS_HEADERS = [
@@ -92,6 +95,6 @@ LIVE_HEADERS = [
     *FRESHNESS_HEADERS,
     _answered("ETag", OpenApiTypes.STR, "Send it back in If-None-Match: 304 while it holds"),
     OpenApiParameter(
-        "If-None-Match", OpenApiTypes.STR, HEADER, description="The ETag that you have"
+        "If-None-Match", OpenApiTypes.STR, "header", description="The ETag that you have"
     ),
 ]

@@ -68,20 +68,19 @@ class FlightSerializer(MemberSerializer):
         fields: tuple[str, ...] = (*CONNECTION_FIELDS, *SUMMARY_FIELDS)
 
 
-class PlaceSerializer(serializers.Serializer[Any]):
-    """The newest position of a flight; all null where there was none."""
-
-    latitude = serializers.FloatField(allow_null=True)
-    longitude = serializers.FloatField(allow_null=True)
-    altitude = serializers.IntegerField(allow_null=True)
-    groundspeed = serializers.IntegerField(allow_null=True)
-    heading = serializers.IntegerField(allow_null=True)
-    qnh_i_hg = serializers.FloatField(allow_null=True)
-    last_updated = serializers.DateTimeField(allow_null=True)
-
-
 class FlightDetailSerializer(FlightSerializer):
-    """A flight with its newest position, and its plan revisions and presences in time order."""
+    """A flight with its newest position, and its plan revisions and presences in time order.
+
+    The view puts the position beside the row's own columns, as `place`.
+    """
+
+    latitude = serializers.FloatField(source="place.latitude", allow_null=True)
+    longitude = serializers.FloatField(source="place.longitude", allow_null=True)
+    altitude = serializers.IntegerField(source="place.altitude", allow_null=True)
+    groundspeed = serializers.IntegerField(source="place.groundspeed", allow_null=True)
+    heading = serializers.IntegerField(source="place.heading", allow_null=True)
+    qnh_i_hg = serializers.FloatField(source="place.qnh_i_hg", allow_null=True)
+    last_updated = serializers.DateTimeField(source="place.last_updated", allow_null=True)
 
     flight_plan = PlanSerializer(source="plan", allow_null=True)
     plans = PlanSerializer(many=True)
@@ -92,7 +91,8 @@ class FlightDetailSerializer(FlightSerializer):
     class Meta(FlightSerializer.Meta):
         fields = (
             *FlightSerializer.Meta.fields,
-            *("flight_plan", "plans", "presences", "prefile", "continued_by"),
+            *("latitude", "longitude", "altitude", "groundspeed", "heading", "qnh_i_hg"),
+            *("last_updated", "flight_plan", "plans", "presences", "prefile", "continued_by"),
         )
 
     @extend_schema_field(PrefileSerializer(allow_null=True))

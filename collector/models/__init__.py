@@ -10,7 +10,6 @@ from collector.models.transceivers import Tuning
 __all__ = [
     "AtisSession",
     "ControllerSession",
-    "SessionPeriod",
     "ErasedMember",
     "FailedPoll",
     "Flight",
@@ -21,6 +20,7 @@ __all__ = [
     "Presence",
     "Reference",
     "RejectedRecord",
+    "SessionPeriod",
     "Source",
     "Tuning",
     "UnknownKey",

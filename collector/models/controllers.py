@@ -111,6 +111,9 @@ class SessionPeriod(models.Model):
             GistIndex(Period("since_at", "until_at"), name="period_period")
         ]
 
+    def __str__(self) -> str:
+        return f"{self.since_at:%Y-%m-%d %H:%M:%S} {self.frequency}"
+
 
 class AtisSession(ControllerSession):
     """An ATIS station, which is its own list."""

@@ -163,6 +163,9 @@ class Presence(models.Model):
             GistIndex(Period("since_at", "until_at"), name="presence_period")
         ]
 
+    def __str__(self) -> str:
+        return f"{self.since_at:%Y-%m-%d %H:%M:%S}"
+
 
 class Prefile(PlanFields):
     """One row: a plan that was filed without being connected."""

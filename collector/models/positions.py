@@ -47,3 +47,6 @@ class Position(models.Model):
     class Meta:
         managed = False
         db_table = "collector_position"
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.latitude} {self.longitude}"

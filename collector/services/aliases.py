@@ -7,7 +7,7 @@ a process, about a microsecond each, and later only those of rows that came sinc
 import threading
 
 from django.db import connection
-from django.db.models import Max, Model
+from django.db.models import Max
 
 from collector.models import ControllerSession, Flight
 from collector.privacy import pseudonym
@@ -27,7 +27,7 @@ class _Aliases:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._members: dict[int, int] = {}
-        self._read_to: dict[type[Model], int] = {}
+        self._read_to: dict[type[Flight | ControllerSession], int] = {}
 
     def member(self, alias: int) -> int | None:
         with self._lock:
@@ -36,8 +36,8 @@ class _Aliases:
                     self._learn(model)
             return self._members.get(alias)
 
-    def _learn(self, model: type[Model]) -> None:
-        rows = model._default_manager
+    def _learn(self, model: type[Flight | ControllerSession]) -> None:
+        rows = model.objects
         newest = rows.aggregate(newest=Max("pk"))["newest"] or 0
         if model not in self._read_to:
             cids = _all_cids(model)
@@ -48,7 +48,7 @@ class _Aliases:
         self._read_to[model] = newest
 
 
-def _all_cids(model: type[Model]) -> list[int]:
+def _all_cids(model: type[Flight | ControllerSession]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(_DISTINCT.format(table=model._meta.db_table))
         return [cid for (cid,) in cursor.fetchall()]

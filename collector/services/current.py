@@ -7,7 +7,6 @@ costs one query. Where neither of the two answers, what was last read goes on se
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from functools import cache
 from typing import Any, Generic, TypeVar
 
@@ -41,17 +40,19 @@ def head() -> Head | None:
 
 
 def age() -> Freshness:
-    """How old the newest feed is now, by the wall clock."""
-    operations = runtime.current()
-    newest, now = head(), timezone.now()
+    """How old the newest feed is now."""
+    return age_of(head())
+
+
+def age_of(newest: Head | None) -> Freshness:
+    """How old a feed is now, by the wall clock."""
+    operations, now = runtime.current(), timezone.now()
     feed_at = newest.feed_at if newest else None
     if newest and newest.replayed:
         # The recording's own time says nothing: what counts is how long no feed has come.
-        waited = (now - newest.received_at).total_seconds() * (newest.speed or 1.0)
-        now = newest.feed_at + timedelta(seconds=waited)
-    return freshness(
-        feed_at, now, operations.feed_stale_seconds, operations.feed_outage_seconds
-    )
+        waited = (now - newest.received_at) * (newest.speed or 1.0)
+        now = newest.feed_at + waited
+    return freshness(feed_at, now, operations.feed_stale_seconds, operations.feed_outage_seconds)
 
 
 def forget() -> None:

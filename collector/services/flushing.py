@@ -95,7 +95,7 @@ def _flush_some(buffer: FeedBuffer, result: FlushResult) -> bool:
         batch = _Batch(kept, result)
         more = batch.run(buffer.feeds(after=kept.state.feed_at))
     _kept = kept
-    if batch.stored:
+    if batch.stored and kept.state.feed_at:
         buffer.flushed(kept.state.feed_at)
         _contribute(kept)
     return more

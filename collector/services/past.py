@@ -6,13 +6,14 @@ or an earlier feed had brought. Held nowhere, and therefore null: controllers' `
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, TypeVar
 
-import msgspec
-from django.db.models import F, QuerySet
+from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
-from msgspec import Raw
+from msgspec import Struct
 
 from collector.callsigns import normalise
 from collector.columns import integers, numbers, times
@@ -69,14 +70,54 @@ def network(feed_at: datetime) -> NetworkStatus:
     return NetworkStatus(feed_at, *(getattr(poll, name) for name in counts))
 
 
+class Counts(Struct):
+    """The numbers of one feed."""
+
+    at: datetime
+    connected_clients: int
+    unique_users: int
+    pilots: int
+    controllers: int
+    observers: int
+    atis: int
+    prefiles: int
+
+
+COUNTS = Counts.__struct_fields__[1:]
+COUNTED_FOR, COUNTED_EVERY = timedelta(hours=24), timedelta(minutes=15)
+
+
+@lru_cache(maxsize=16)
+def counts_before(feed_at: datetime) -> list[Counts]:
+    """The numbers of the day up to a feed: of the newest feed in each quarter of an hour."""
+    values = {"since": feed_at - COUNTED_FOR, "feed_at": feed_at, "every": COUNTED_EVERY}
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS, values)
+        return [Counts(*row) for row in cursor.fetchall()]
+
+
+_COUNTS = f"""
+    SELECT DISTINCT ON (date_bin(%(every)s, feed_at, 'epoch')) feed_at, {", ".join(COUNTS)}
+    FROM collector_poll
+    WHERE feed_at > %(since)s AND feed_at <= %(feed_at)s AND outcome = 'accepted'
+    ORDER BY date_bin(%(every)s, feed_at, 'epoch'), feed_at DESC"""  # noqa: S608 - our own columns
+
+
+IntervalT = TypeVar("IntervalT", Presence, SessionPeriod, Tuning)
+
+
+def _holding(intervals: "QuerySet[IntervalT]", feed_at: datetime) -> "QuerySet[IntervalT]":
+    """Those in which a feed lies, both ends included."""
+    contains = {"period__contains": feed_at}
+    return intervals.alias(period=Period("since_at", "until_at")).filter(**contains)
+
+
 # --- Flights ------------------------------------------------------------------------------------
 
 
 def flights(feed_at: datetime) -> list[LiveFlight]:
     """The flights of a feed, with names and CIDs."""
-    present = Presence.objects.alias(period=Period("since_at", "until_at")).filter(
-        period__contains=feed_at
-    )
+    present = _holding(Presence.objects.all(), feed_at)
     presences = list(
         present.order_by("flight_id").values_list("logon_time", "transponder", *_FLIGHT_COLUMNS)
     )
@@ -95,7 +136,7 @@ _FLIGHT_COLUMNS = (
 _NOWHERE = (None,) * 7
 
 
-def _flight(presence: tuple[Any, ...], plan: Raw | None, place: tuple[Any, ...]) -> LiveFlight:
+def _flight(presence: tuple[Any, ...], plan: dict[str, Any] | None, place: tuple[Any, ...]) -> LiveFlight:
     logon_time, transponder, flight_id, cid, callsign, name, last_logon_time, *connection = presence
     if logon_time != last_logon_time:
         connection = [None, None, None]
@@ -139,7 +180,7 @@ def _places(feed_at: datetime, flight_ids: list[int]) -> dict[int, tuple[Any, ..
 PLAN_COLUMNS = tuple(name for name in Plan.__struct_fields__ if name != "extra")
 
 
-def _plans(flight_ids: "QuerySet[Any]", feed_at: datetime) -> dict[int, Raw]:
+def _plans(flight_ids: "QuerySet[Any]", feed_at: datetime) -> dict[int, dict[str, Any]]:
     """The plan that held for each flight, as the feed writes one."""
     held = (
         FlightPlan.objects.filter(flight__in=flight_ids, feed_at__lte=feed_at)
@@ -148,7 +189,7 @@ def _plans(flight_ids: "QuerySet[Any]", feed_at: datetime) -> dict[int, Raw]:
         .values_list("flight_id", "extra", *PLAN_COLUMNS)
     )
     return {
-        flight_id: Raw(msgspec.json.encode(dict(zip(PLAN_COLUMNS, values, strict=True)) | extra))
+        flight_id: dict(zip(PLAN_COLUMNS, values, strict=True)) | extra
         for flight_id, extra, *values in held
     }
 
@@ -158,15 +199,12 @@ def _plans(flight_ids: "QuerySet[Any]", feed_at: datetime) -> dict[int, Raw]:
 
 def positions(feed_at: datetime) -> list[LivePosition]:
     """The active positions of a feed, with names and CIDs."""
-    present = (
-        SessionPeriod.objects.alias(period=Period("since_at", "until_at"))
-        .filter(period__contains=feed_at)
-        .select_related("session")
-        .order_by("session_id")
-    )
+    present = _holding(SessionPeriod.objects.all(), feed_at)
+    present = present.select_related("session").order_by("session_id")
     controllers = list(present.filter(status="active"))
     codes = {
-        station.session.callsign: station.atis_code for station in present.filter(status="broadcast")
+        station.session.callsign: station.atis_code
+        for station in present.filter(status="broadcast")
     }
     radios = _radios(feed_at, [row.session.callsign for row in controllers])
     facilities, ratings = station_names()
@@ -193,8 +231,8 @@ def positions(feed_at: datetime) -> list[LivePosition]:
 
 
 def _radios(feed_at: datetime, callsigns: Iterable[str]) -> Mapping[str, list[Any]]:
-    tuned = Tuning.objects.alias(period=Period("since_at", "until_at"))
     radios: dict[str, list[Any]] = {}
-    for tuning in tuned.filter(period__contains=feed_at, callsign__in=list(callsigns)):
+    tuned = _holding(Tuning.objects.all(), feed_at)
+    for tuning in tuned.filter(callsign__in=list(callsigns)):
         radios.setdefault(tuning.callsign, []).append(tuning)
     return radios

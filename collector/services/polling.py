@@ -19,9 +19,8 @@ from collector.snapshots import Head, publish
 from monitoring import runtime
 
 MOST_AHEAD = timedelta(minutes=5)  # of the wall clock; a feed further ahead would shut out others
-LOCK = "collector:polling"
+LOCK = "collector:polling"  # keeps a second poller from asking VATSIM again at once
 PLAUSIBLE = "collector:plausible"
-LOCK_MS = 10_000  # keeps a second poller from asking VATSIM again at once
 
 
 class Outcome(StrEnum):
@@ -63,8 +62,8 @@ def poll(now: datetime) -> PollResult:
     operations = runtime.current()
     if not operations.poll_enabled:
         return PollResult(Outcome.SKIPPED, reason="polling is switched off")
-    if not buffer.redis.set(LOCK, b"1", nx=True, px=LOCK_MS):
-        return PollResult(Outcome.SKIPPED, reason="another poll began less than 10 s ago")
+    if not buffer.redis.set(LOCK, b"1", nx=True, px=round(settings.POLL_LOCK_SECONDS * 1000)):
+        return PollResult(Outcome.SKIPPED, reason="another poll began a moment ago")
     try:
         fetched = _fetch(now, operations.collect_transceivers)
     except http.FeedError as error:
@@ -97,9 +96,7 @@ def take(
     A feed later than `latest` is refused. `replay_speed` is given for recorded feeds.
     """
     try:
-        counts = read_counts(fetched.data.content)
-        if latest and counts.feed_at > latest:
-            raise FeedRejected("future", f"The feed is of {counts.feed_at:%Y-%m-%dT%H:%M:%SZ}.")
+        counts = _counts(fetched.data.content, latest)
     except FeedRejected as error:
         buffer.note_failure(fetched.at, error.reason, str(error))
         return PollResult(Outcome.REFUSED, reason=str(error))
@@ -118,6 +115,13 @@ _REASONS = {
     Appended.NOT_NEW: "update_timestamp did not advance",
     Appended.FULL: "the buffer is full",
 }
+
+
+def _counts(content: bytes, latest: datetime | None) -> Counts:
+    counts = read_counts(content)
+    if latest and counts.feed_at > latest:
+        raise FeedRejected("future", f"The feed is of {counts.feed_at:%Y-%m-%dT%H:%M:%SZ}.")
+    return counts
 
 
 def _entry(fetched: Fetched, feed_at: datetime, kind: str) -> BufferedFeed:

@@ -11,7 +11,7 @@ from collector.buffer import BufferedFeed
 from collector.counts import count
 from collector.models import Poll, Reference, RejectedRecord, UnknownKey
 from collector.parsing import Feed, Transceiver
-from collector.services.earlier import earlier_flights
+from collector.services import earlier
 from collector.services.state import NetworkState
 from collector.services.writing import (
     write_flights,
@@ -40,7 +40,7 @@ def store_feed(
         at,
         feed.pilots,
         state.prefiles.plans(),
-        earlier_flights,
+        earlier,
         parsing.extras_reader("pilots"),
     )
     write_prefiles(prefiles)
@@ -93,9 +93,13 @@ def _insert_poll(entry: BufferedFeed, outcome: Poll.Outcome, reason: str, **coun
         cursor.execute(
             f"INSERT INTO {Poll._meta.db_table} ({columns}) VALUES ({places})"  # noqa: S608
             " ON CONFLICT DO NOTHING",
-            {k: Jsonb(v) if isinstance(v, list | dict) else v for k, v in values.items()},
+            {name: _parameter(value) for name, value in values.items()},
         )
         return cursor.rowcount == 1
+
+
+def _parameter(value: Any) -> Any:
+    return Jsonb(value) if isinstance(value, list | dict) else value
 
 
 _NOTHING_COUNTED: dict[str, Any] = {

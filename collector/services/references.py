@@ -10,9 +10,8 @@ NAMES = ("ratings", "pilot_ratings", "military_ratings", "facilities")
 
 def references() -> dict[str, list[dict[str, Any]]]:
     """Each list as the feed names it; empty before a feed had it."""
-    return dict.fromkeys(NAMES, []) | dict(
-        Reference.objects.filter(name__in=NAMES).values_list("name", "entries")
-    )
+    known = dict(Reference.objects.values_list("name", "entries"))
+    return {name: known.get(name, []) for name in NAMES}
 
 
 def station_names() -> tuple[dict[int, str], dict[int, str]]:

@@ -79,11 +79,10 @@ def live_answers() -> bool:
 def addresses() -> feed.Addresses:
     """Where to fetch next: what the operator configured, else one at random of VATSIM's list."""
     if settings.VATSIM_API_URL:
-        configured = feed.Addresses.configured(
-            settings.VATSIM_API_URL, settings.VATSIM_TRANSCEIVERS_URL or None
-        )
-        return configured
-    chosen = _directory(int(time.monotonic() / READ_AGAIN_AFTER_S)).choose(random.SystemRandom())
+        own = settings.VATSIM_TRANSCEIVERS_URL or None
+        return feed.Addresses.configured(settings.VATSIM_API_URL, own)
+    period = int(time.monotonic() / READ_AGAIN_AFTER_S)
+    chosen = _directory(period).choose(random.SystemRandom())
     if settings.VATSIM_TRANSCEIVERS_URL:
         own = feed.Addresses.configured(chosen.data, settings.VATSIM_TRANSCEIVERS_URL)
         host = feed.hostname(settings.VATSIM_TRANSCEIVERS_URL)
@@ -92,7 +91,7 @@ def addresses() -> feed.Addresses:
 
 
 @lru_cache(maxsize=1)
-def _directory(period: int) -> feed.Directory:
+def _directory(_period: int) -> feed.Directory:
     """The status file, read once in each period."""
     third = replace(limits(), total_seconds=settings.VATSIM_API_TIMEOUT / 3)
     return feed.read_directory(settings.VATSIM_STATUS_URL, third)

@@ -9,9 +9,18 @@ from math import isnan
 from typing import Any
 
 from django.conf import settings
+from django.db.models import OuterRef, Subquery
 
 from collector.identity import Flights, OpenFlight
-from collector.models import ControllerSession, Flight, Poll, Prefile, Reference, Tuning
+from collector.models import (
+    ControllerSession,
+    Flight,
+    Poll,
+    Prefile,
+    Presence,
+    Reference,
+    Tuning,
+)
 from collector.models.base import PlanFields
 from collector.plans import Plan
 from collector.prefiles import OpenPrefile, Prefiles
@@ -64,14 +73,19 @@ def load_state() -> NetworkState:
         atis=Sessions(rules, feed_at, _open_sessions(feed_at, unseen_s, is_atis=True)),
         prefiles=Prefiles(_open_prefiles(feed_at)),
         tunings=Tunings(rules, tuned_at, _open_tunings()),
-        accepted=list(accepted.filter(feed_at__gte=oldest).values_list("feed_at", "pilots")[::-1]),
+        accepted=[
+            (poll.feed_at, poll.pilots or 0)
+            for poll in accepted.filter(feed_at__gte=oldest).order_by("feed_at")
+        ],
         references=dict(Reference.objects.values_list("name", "entries")),
     )
 
 
 def _unseen_since(feed_at: datetime, rules: Rules) -> Callable[[datetime], float]:
     """Tells how much unseen time has passed since a feed, as the identity rules count it."""
-    oldest = feed_at - timedelta(seconds=rules.unseen_end_s + rules.gap_break_s) * 2
+    # A feed adds at most one step, and may have come a whole gap after the one before.
+    longest_s = rules.unseen_end_s / rules.unseen_step_s * rules.gap_break_s
+    oldest = feed_at - timedelta(seconds=longest_s)
     feeds = list(
         Poll.objects.filter(outcome=Poll.Outcome.ACCEPTED, feed_at__gte=oldest)
         .order_by("feed_at")
@@ -79,11 +93,11 @@ def _unseen_since(feed_at: datetime, rules: Rules) -> Callable[[datetime], float
     )
     steps = (min((b - a).total_seconds(), rules.unseen_step_s) for a, b in pairwise(feeds))
     counted = list(accumulate(steps, initial=0.0))
-    return lambda seen_at: counted[-1] - counted[bisect_right(feeds, seen_at) - 1]
+    return lambda seen_at: round(counted[-1] - counted[bisect_right(feeds, seen_at) - 1], 3)
 
 
 def _open_flights(feed_at: datetime, unseen_s: Callable[[datetime], float]) -> list[OpenFlight]:
-    rows = Flight.objects.open().select_related("plan")
+    rows = Flight.objects.open().select_related("plan").annotate(plan_logon_time=_PLAN_LOGON_TIME)
     flights = {row.pk: _open_flight(row, feed_at, unseen_s) for row in rows.iterator(5000)}
     present = [flight.id for flight in flights.values() if not flight.missing]
     track = read_positions_at(feed_at, present)
@@ -98,6 +112,12 @@ def _open_flights(feed_at: datetime, unseen_s: Callable[[datetime], float]) -> l
     return list(flights.values())
 
 
+# The connection during which the plan that holds was filed.
+_PLAN_LOGON_TIME = Subquery(
+    Presence.objects.filter(flight=OuterRef("pk"), since_at__lte=OuterRef("plan__feed_at"))
+    .order_by("-since_at")
+    .values("logon_time")[:1]
+)
 # Columns that a flight's row and its place in memory share by name.
 FLIGHT_COLUMNS = (
     "id", "cid", "callsign", "first_seen_at", "name", "server", "pilot_rating",
@@ -136,6 +156,7 @@ def _open_flight(
         **{name: getattr(row, name) for name in FLIGHT_COLUMNS},
         last_seen_at=row.last_seen_at or feed_at,
         plan=_plan(row.plan) if row.plan else None,
+        plan_logon_time=row.plan_logon_time,  # type: ignore[attr-defined] # annotated
         missing=row.last_seen_at is not None,
         unseen_s=unseen_s(row.last_seen_at) if row.last_seen_at else 0.0,
     )

@@ -1,17 +1,16 @@
 """What is known of where a flight was."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 
 from django.db.models import Q
+from msgspec import Struct
 
+from collector.columns import integers, numbers, times
 from collector.identity import epoch_ms
 from collector.models import Flight, Poll
 from collector.segments import segments
-from collector.tracks import Track, read_track
-
-# A position is at most so much older than the feed that brings it.
-RENEWED_WITHIN = timedelta(minutes=3)
+from collector.tracks import RENEWED_WITHIN, Track, read_track
 
 
 def track_of(flight: Flight) -> Track:
@@ -19,11 +18,34 @@ def track_of(flight: Flight) -> Track:
     return read_track(flight.pk, flight.first_seen_at, _last_seen_at(flight))
 
 
-def newest_position_of(flight: Flight) -> Track:
-    """A flight's newest position, or none."""
+class Place(Struct):
+    """A position of a flight; all null where there is none."""
+
+    latitude: float | None = None
+    longitude: float | None = None
+    altitude: int | None = None
+    groundspeed: int | None = None
+    heading: int | None = None
+    qnh_i_hg: float | None = None
+    last_updated: datetime | None = None
+
+
+def newest_place(flight: Flight) -> Place:
+    """A flight's newest position."""
     last_seen_at = _last_seen_at(flight)
-    track = read_track(flight.pk, last_seen_at - RENEWED_WITHIN, last_seen_at)
-    return track.select(slice(-1, None))
+    newest = read_track(flight.pk, last_seen_at - RENEWED_WITHIN, last_seen_at)
+    if not len(newest):
+        return Place()
+    newest = newest.select(slice(-1, None))
+    return Place(
+        latitude=newest.latitude.item(),
+        longitude=newest.longitude.item(),
+        altitude=integers(newest.altitude)[0],
+        groundspeed=integers(newest.groundspeed)[0],
+        heading=integers(newest.heading)[0],
+        qnh_i_hg=numbers(newest.qnh_i_hg)[0],
+        last_updated=times(newest.at_ms)[0],
+    )
 
 
 def pieces_of(flight: Flight) -> list[Track]:
@@ -60,7 +82,9 @@ def _left_at(flight: Flight) -> list[datetime]:
     return [a for a, b, is_new in changes if is_new or (a, b) not in missed]
 
 
-def _without_feeds_between(spans: list[tuple[datetime, datetime]]) -> set[tuple[datetime, datetime]]:
+def _without_feeds_between(
+    spans: list[tuple[datetime, datetime]],
+) -> set[tuple[datetime, datetime]]:
     """Those of the given times between which there was no feed."""
     if not spans:
         return set()

@@ -1,6 +1,6 @@
 """Writes what a feed changed. Called within the transaction of the feed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -204,7 +204,7 @@ def _insert(model: type[models.Model], rows: Sequence[Row]) -> None:
         for field in model._meta.concrete_fields
         if field not in fields and not field.primary_key and not field.null
     ]
-    columns = ", ".join(field.column for field in fields)
+    columns = ", ".join(str(field.column) for field in fields)
     with (
         connection.cursor() as cursor,
         cursor.copy(f"COPY {model._meta.db_table} ({columns}) FROM STDIN") as copy,
@@ -228,8 +228,12 @@ def _update(model: type[models.Model], rows: Sequence[Row]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             f"UPDATE {model._meta.db_table} SET {assignments} WHERE id = %(id)s",  # noqa: S608
-            [{k: Jsonb(v) if k in json else v for k, v in row.items()} for row in rows],
+            [_parameters(row, json) for row in rows],
         )
+
+
+def _parameters(row: Row, json: Collection[str]) -> Row:
+    return {name: Jsonb(value) if name in json else value for name, value in row.items()}
 
 
 def _close(

@@ -178,9 +178,9 @@ def test_it_starts_again_after_a_crash_that_left_processes_behind(
     [("PORT", "http"), ("FEED", "/no/such/folder"), ("PG_BIN", "/no/such/folder")],
 )
 def test_a_bad_value_ends_the_start_with_one_sentence(
-    tmp_path_factory: pytest.TempPathFactory, name: str, value: str
+    open_folder: Path, name: str, value: str
 ) -> None:
-    system = System(tmp_path_factory.mktemp("bad") / "var")
+    system = System(open_folder / f"bad-{name}")
     assert system.launch(**{name: value}).wait(START_TIMEOUT_S) == 2
     (sentence,) = [line for line in system.said.splitlines() if name in line]
     assert sentence.startswith(name)

@@ -92,6 +92,7 @@ class ReferenceFlight:
     def __init__(self, record: dict) -> None:
         self.unseen_s = 0.0
         self.plan: dict | None = None
+        self.plan_logon = ""
         self.ground_ft: float | None = None
         self.flown = self.landed = False
         self.positions = 0
@@ -103,7 +104,7 @@ class ReferenceFlight:
         plan = record["flight_plan"]
         if not plan or not self.plan:
             return plan
-        same_logon = record["logon_time"] == self.record["logon_time"]
+        same_logon = record["logon_time"] == self.plan_logon
         older = plan.get("revision_id", 0) < self.plan.get("revision_id", 0)
         return None if same_logon and older else plan
 
@@ -128,10 +129,8 @@ class ReferenceFlight:
         return not (self.flown and flies_on)
 
     def add(self, record: dict) -> None:
-        if hasattr(self, "record"):
-            self.plan = self.news(record) or self.plan
-        else:
-            self.plan = record["flight_plan"]
+        if plan := self.news(record):
+            self.plan, self.plan_logon = plan, record["logon_time"]
         at = instant(record["last_updated"])
         if at > self.at and (record["latitude"] or record["longitude"]):
             self.positions += 1
@@ -142,6 +141,8 @@ class ReferenceFlight:
     def move(self, record: dict) -> None:
         """Learn whether it flew or landed."""
         slow, altitude = record["groundspeed"] < 50, record["altitude"]
+        if altitude == 0 and record["groundspeed"] > 150:
+            return  # not known yet
         if self.flown and not self.landed:
             before = self.record
             level = abs(altitude - before["altitude"]) <= 50
@@ -177,8 +178,8 @@ def count_flights(feeds: list[dict]) -> Counter[str]:
             if flight and flight.goes_on_with(record, gap_s):
                 flight.add(record)
             else:
-                flight, positions = flights.setdefault(key, ReferenceFlight(record)), 0
                 flights[key] = flight = ReferenceFlight(record)
+                positions = 0
                 counted["flights"] += 1
             counted["positions"] += flight.positions - positions
     return counted
@@ -209,8 +210,12 @@ def count_sessions(feeds: list[dict], kind: str) -> int:
 
 def count_prefiles(feeds: list[dict]) -> int:
     """Plans of one member and callsign in an uninterrupted run of feeds."""
-    counted, waiting = 0, set()
+    counted, waiting, before = 0, set(), None
     for feed in feeds:
+        at = instant(feed["general"]["update_timestamp"])
+        if before and at - before > 2 * 3600:
+            waiting = set()
+        before = at
         keys = records_of(feed, "prefiles").keys()
         counted += len(keys - waiting)
         waiting = set(keys)

@@ -101,13 +101,16 @@ class ServerJson(factory.DictFactory):
     is_sweatbox = False
 
 
-class RadioJson(factory.DictFactory):
-    id = 0
-    frequency = 119_900_000
-    latDeg = 50.03
-    lonDeg = 8.57
-    heightMslM = 130.0
-    heightAglM = 20.0
+def radio_json(**values: Any) -> Json:
+    """One radio of a `transceivers-data.json`."""
+    return {
+        "id": 0,
+        "frequency": 119_900_000,
+        "latDeg": 50.03,
+        "lonDeg": 8.57,
+        "heightMslM": 130.0,
+        "heightAglM": 20.0,
+    } | values
 
 
 def feed_json(pilots: Iterable[Json] = (), *, at: datetime = FEED_AT, **lists: Any) -> Json:

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from collector.guard import has_changed_for_good, implausible
-from collector.parsing import Counts
+from collector.parsing import Counts, read_counts
 from collector.rules import Rules
 from tests.unit.collector.factories import (
     FEED_AT,

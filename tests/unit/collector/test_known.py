@@ -1,6 +1,9 @@
+from collections.abc import Collection
+from datetime import datetime
+
 import pytest
 
-from collector.identity import Flights
+from collector.identity import EarlierFlight, Flights
 from collector.known import antenna, known
 from collector.live import Place, Station
 from collector.rules import Rules
@@ -11,6 +14,14 @@ from tests.unit.collector.factories import FEED_AT, controller, pilot
 
 def tuning(latitude: float, longitude: float, frequency: int = 119_900_000) -> Tuning:
     return Tuning("EDDF_TWR", 0, frequency, latitude, longitude, 130.0, 20.0, FEED_AT)
+
+
+class NoHistory:
+    def earlier_flights(self, cids: Collection[int], since: datetime) -> list[EarlierFlight]:
+        return []
+
+    def top_speed_kt(self, flight_id: int, until: datetime) -> float:
+        return 0.0
 
 
 def test_an_antenna_is_the_mean_of_those_on_the_frequency():
@@ -44,7 +55,7 @@ def test_without_radios_there_is_no_antenna():
 def test_flights_and_stations_are_found_by_cid_and_callsign():
     flights, sessions = Flights(Rules()), Sessions(Rules())
     flier, station = pilot(cid=9_000_001, callsign="TST1"), controller(cid=9_000_002)
-    flights.advance(FEED_AT, {(flier.cid, flier.callsign): flier}, {}, lambda _cids, _since: [])
+    flights.advance(FEED_AT, {(flier.cid, flier.callsign): flier}, {}, NoHistory())
     sessions.advance(FEED_AT, {(station.cid, station.callsign): station})
     flights.open[9_000_001, "TST1"].id = 7
     sessions.open[9_000_002, "EDDF_TWR"].id = 8

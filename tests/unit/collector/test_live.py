@@ -88,7 +88,9 @@ def test_a_position_has_its_names_antenna_and_atis():
     assert position.atis_code == "K"
 
 
-@pytest.mark.parametrize("entry", [{}, {"id": 4}, {"id": [4], "short": "TWR"}, {"id": None, "short": 7}])
+@pytest.mark.parametrize(
+    "entry", [{}, {"id": 4}, {"id": [4], "short": "TWR"}, {"id": None, "short": 7}]
+)
 def test_an_odd_reference_costs_only_the_name(entry):
     [position] = live_positions(parsed(controllers=[ControllerJson()], facilities=[entry]), {})
     assert position.facility == Named(4, None)

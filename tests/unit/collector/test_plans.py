@@ -61,7 +61,8 @@ def test_six_digits_that_end_in_0000_are_ten_times_too_many_and_uncertain(text, 
     "text",
     [
         "", "VFR", "0", "1", "00000", "701", "70001", "99999", "710000", "340500", "3400000",
-        "-5000", "34,000", "34000ft", "FLFL340", "M084", "M9999", "S00840", "\x00", "1e4", "x" * 5000,
+        "-5000", "34,000", "34000ft", "FLFL340", "M084", "M9999", "S00840", "\x00", "1e4",
+        "x" * 5000,
     ],
 )  # fmt: skip
 def test_what_is_no_altitude_is_not_read(text):
@@ -149,7 +150,10 @@ def test_keys_that_the_oldest_recordings_lack_are_optional():
 
 
 def test_unknown_keys_are_kept():
-    assert plan(cruise_mach="M078", stepped=[1, 2]).extra == {"cruise_mach": "M078", "stepped": [1, 2]}
+    assert plan(cruise_mach="M078", stepped=[1, 2]).extra == {
+        "cruise_mach": "M078",
+        "stepped": [1, 2],
+    }
 
 
 def test_lengths_are_bounded():

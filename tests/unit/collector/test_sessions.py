@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -15,7 +15,7 @@ from collector.sessions import (
     SessionChanges,
     Sessions,
 )
-from tests.unit.collector.factories import FEED_AT, LOGON_AT, atis, controller
+from tests.unit.collector.factories import FEED_AT, atis, controller
 
 CID = 9_000_001
 NEW_LOGON = FEED_AT + timedelta(minutes=1)
@@ -118,7 +118,12 @@ def test_observers_supervisors_and_atis_are_stored_and_never_active(callsign, fa
 
 @pytest.mark.parametrize(
     ("callsign", "facility", "status"),
-    [("EDDF_TWR", 0, ACTIVE), ("EDDF_TWR", 6, ACTIVE), ("SHANWICK", 1, ACTIVE), ("EDDF_X", 0, OBSERVER)],
+    [
+        ("EDDF_TWR", 0, ACTIVE),
+        ("EDDF_TWR", 6, ACTIVE),
+        ("SHANWICK", 1, ACTIVE),
+        ("EDDF_X", 0, OBSERVER),
+    ],
 )
 def test_the_suffix_wins_and_the_facility_is_the_fallback(callsign, facility, status):
     watch = Watch()
@@ -248,11 +253,12 @@ def test_a_station_that_leaves_and_comes_back_has_two_states():
 
 def test_unknown_keys_are_kept_with_the_session():
     watch = Watch()
-    extras: Callable[[Controller], dict[str, int]] = lambda station: {"mood": station.rating}
     watch.feed(tower())
     station = tower()
     changes = watch.sessions.advance(
-        watch.at + timedelta(seconds=15), {(station.cid, station.callsign): station}, extras
+        watch.at + timedelta(seconds=15),
+        {(station.cid, station.callsign): station},
+        lambda record: {"mood": record.rating},
     )
     assert watch.only.extra == {"mood": 5}
     assert list(changes.changed.values()) == [watch.only]
@@ -293,7 +299,7 @@ def test_one_cid_may_broadcast_for_several_airports():
 
 @pytest.mark.parametrize("restart_after", range(1, 8))
 def test_a_restart_changes_nothing(restart_after):
-    """Sessions that were read back are where the others are; states hold what was stored."""
+    """Nothing that decides is outside of the sessions themselves."""
     records = [
         [tower(frequency="199.998")],
         [tower()],
@@ -309,7 +315,9 @@ def test_a_restart_changes_nothing(restart_after):
         watch, told = Watch(), []
         for number, stations in enumerate(records):
             if number == restart:
-                watch.sessions = Sessions(Rules(), watch.at, list(watch.sessions.open.values()))
+                watch.sessions = Sessions(
+                    Rules(), watch.at, map(replace, watch.sessions.open.values())
+                )
             told.append(_told(watch.feed(*stations)))
         return told
 
@@ -326,9 +334,3 @@ def _told(changes: SessionChanges) -> tuple[object, ...]:
         [(s.callsign, until) for s, until in changes.left],
         [(s.callsign, reason) for s, reason in changes.ended],
     )
-
-
-def test_the_logon_is_that_of_the_record():
-    watch = Watch()
-    watch.feed(tower())
-    assert watch.only.logon_time == LOGON_AT

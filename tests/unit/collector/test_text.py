@@ -16,7 +16,10 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()))
         ("a\x00b", f"a{REPLACEMENT}b"),
         ("a\ud83db", f"a{REPLACEMENT}b"),
         ("\udc00", REPLACEMENT),
-        ("M\N{LATIN SMALL LETTER U WITH DIAERESIS}nchen", "M\N{LATIN SMALL LETTER U WITH DIAERESIS}nchen"),
+        (
+            "M\N{LATIN SMALL LETTER U WITH DIAERESIS}nchen",
+            "M\N{LATIN SMALL LETTER U WITH DIAERESIS}nchen",
+        ),
         ("\N{AIRPLANE}\N{PASSENGER SHIP}", "\N{AIRPLANE}\N{PASSENGER SHIP}"),
     ],
 )

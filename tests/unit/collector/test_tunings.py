@@ -6,13 +6,13 @@ import pytest
 from collector.parsing import Transceiver
 from collector.rules import Rules
 from collector.tunings import MOST_RADIOS, TuningChanges, Tunings
-from tests.unit.collector.factories import FEED_AT, RadioJson, body
+from tests.unit.collector.factories import FEED_AT, body, radio_json
 
 NM = 1 / 60  # a degree of latitude has 60
 
 
 def radio(**values) -> Transceiver:
-    return msgspec.json.decode(body(RadioJson(**values)), type=Transceiver)
+    return msgspec.json.decode(body(radio_json(**values)), type=Transceiver)
 
 
 class Tuned:

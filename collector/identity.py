@@ -231,7 +231,7 @@ class _Step:
     def _take_up(self, flight: OpenFlight, pilot: Pilot, same_logon: bool) -> bool:
         """Continue a flight whose record says something new, if it is the same flight."""
         plan = flight.plan
-        if pilot.flight_plan != flight.plan_json:
+        if not same_logon or pilot.flight_plan != flight.plan_json:
             plan = self._plan_of(flight, pilot)
         returns = flight.missing or not same_logon
         if returns and (reason := self._ends_before(flight, pilot, plan, same_logon)):

@@ -22,7 +22,7 @@ from collector.parsing import FeedRejected, Time, parse_feed, whole_milliseconds
 SUFFIXES = (".json", ".json.gz")
 OLDEST_RADIOS = timedelta(seconds=60)  # transceivers that are older say nothing about a feed
 _GZIP = b"\x1f\x8b"
-_HEAD_BYTES = 64 * 1024  # of a file, in which a feed's header stands
+_HEAD_BYTES = 4096  # of a file, in which a feed's header stands
 _FEED_TIME = re.compile(rb'"general"\s*:\s*\{[^{}]*?"update_timestamp"\s*:\s*("[^"\\]+")')
 _NAME_TIME = re.compile(r"(?<!\d)\d{8}T\d{6}Z")
 
@@ -80,12 +80,10 @@ def read(path: Path, limits: Limits) -> Body:
         stored = file.read(limits.decompressed_bytes + 1)
     if stored.startswith(_GZIP):
         _require_size(stored, limits.compressed_bytes)
-        content, encoding = unpack(stored, "gzip", limits.decompressed_bytes), "gzip"
-    else:
-        _require_size(stored, limits.decompressed_bytes)
-        content = stored
-        stored, encoding = pack(content)
-    return Body(content, stored, encoding, 200, time.monotonic() - started)
+        content = unpack(stored, "gzip", limits.decompressed_bytes)
+        return Body(content, stored, "gzip", 200, time.monotonic() - started)
+    _require_size(stored, limits.decompressed_bytes)
+    return Body(stored, *pack(stored), 200, time.monotonic() - started)
 
 
 def _require_size(content: bytes, most: int) -> None:

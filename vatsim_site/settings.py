@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "monitoring.api.middleware.CorrelationMiddleware",
     "monitoring.api.middleware.OptionalSlashMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "collector.api.middleware.LiveListMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.admin.utils import quote
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -36,6 +37,13 @@ class FirstRowsPaginator(Paginator):  # type: ignore[type-arg] # generic in the 
     def is_cut(self) -> bool:
         """Whether there may be more rows."""
         return self.count >= MOST_LISTED
+
+
+class FixedOrder(ChangeList):
+    """A list in the order of its index, whatever an address asks for."""
+
+    def get_ordering_field(self, field_name: Any) -> None:
+        """No column sorts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,10 @@ class CollectedAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in t
     sortable_by = ()
     note = ""  # above the list
 
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        """Which list it is."""
+        return FixedOrder
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody adds what was not collected."""
         return False
@@ -105,7 +117,7 @@ class CollectedAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in t
 
     def matching(self, word: str) -> Q:
         """The condition for rows that a word of the search means; an index must serve it."""
-        raise NotImplementedError
+        return Q()
 
     def about(self, row: Any) -> dict[str, Any]:
         """What the page of a row shows beside its fields: `sections`, `links`."""

@@ -10,7 +10,8 @@ NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 def has_callsign(word: str) -> Q:
     """Callsigns that begin with a word, as it was typed or in capitals."""
-    return Q(callsign__startswith=word) | Q(callsign__startswith=word.upper())
+    spellings = dict.fromkeys((word, word.upper()))
+    return Q(*(("callsign__startswith", spelling) for spelling in spellings), _connector=Q.OR)
 
 
 def has_cid(word: str) -> Q:

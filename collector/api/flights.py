@@ -122,6 +122,7 @@ class FlightView(CompressedMixin, StrictParametersMixin, generics.GenericAPIView
     """One flight, with all that belongs to it."""
 
     permission_classes = (PublicRead,)
+    pagination_class = None
     renderer_classes = PLAIN
     serializer_class = FlightDetailSerializer
     queryset = Flight.objects.select_related("plan").prefetch_related(

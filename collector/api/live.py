@@ -1,24 +1,19 @@
 """The live lists: bytes for who wants the whole list, rows for who filters or asks for the past.
 
-Nearly all requests are for the whole list as JSON, by anonymous readers, every few seconds. Those
-are answered before Django REST framework begins: with the bytes that lie ready, after the same
-permission and throttle. Everything else, refusals too, goes the usual way and ends in the same
-answers.
+Anonymous readers of whole lists seldom come here: `middleware.py` answers them before.
 """
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import wraps
 from typing import Any, ClassVar
 
 import msgspec
-from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http import HttpResponse, HttpResponseNotModified
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from collector import geojson, snapshots
+from collector import geojson
 from collector.api import delivery
 from collector.api.delivery import CompressedMixin
 from collector.api.filters import Condition, chosen
@@ -29,15 +24,9 @@ from collector.live import hide_members
 from collector.privacy import pseudonym
 from collector.services import current, past
 from collector.snapshots import ListName, Rendering
-from monitoring import runtime
-from monitoring.api import parameters, throttling
+from monitoring.api import parameters
 from monitoring.api.parameters import StrictParametersMixin
 from monitoring.api.permissions import PublicRead
-
-# What programs send that want JSON or don't mind; other wishes are weighed the usual way.
-PLAIN_JSON = frozenset(
-    {"*/*", "application/json", "application/json, text/plain, */*", "application/json, */*"}
-)
 
 
 class LiveView(CompressedMixin, StrictParametersMixin):
@@ -82,17 +71,6 @@ class LiveListView(LiveView):
     renderer_classes = PLACES
     csv_columns: tuple[str, ...]
 
-    @classmethod
-    def as_view(cls, **initkwargs: Any) -> Any:
-        """The view, with the short way for whole lists in front of it."""
-        view = super().as_view(**initkwargs)
-
-        @wraps(view)
-        def serve(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            return quick_answer(request, cls.list_name) or view(request, *args, **kwargs)
-
-        return serve
-
     def conditions(self, request: Request) -> list[Condition]:
         """What the parameters ask of a row."""
         raise NotImplementedError
@@ -126,24 +104,3 @@ class LiveListView(LiveView):
         if format_ == "csv":
             return msgspec.json.decode(msgspec.json.encode(rows))
         return rows
-
-
-def quick_answer(request: HttpRequest, name: ListName) -> HttpResponse | None:
-    """The whole list for an anonymous reader who may have it now; None if in any doubt."""
-    if not _is_plain(request) or not runtime.current().public_api:
-        return None
-    rendering = snapshots.get(name, "public")
-    if rendering is None or not throttling.admits(request):
-        return None
-    return delivery.answer(request, rendering, delivery.freshness_headers(current.age()))
-
-
-def _is_plain(request: HttpRequest) -> bool:
-    given = request.META
-    return (
-        request.method in {"GET", "HEAD"}
-        and not given.get("QUERY_STRING")
-        and given.get("HTTP_ACCEPT", "*/*") in PLAIN_JSON
-        and "HTTP_AUTHORIZATION" not in given
-        and settings.SESSION_COOKIE_NAME not in given.get("HTTP_COOKIE", "")
-    )

@@ -68,6 +68,7 @@ class TrackView(CompressedMixin, StrictParametersMixin, generics.GenericAPIView[
     """Every stored position of a flight."""
 
     permission_classes = (PublicRead,)
+    pagination_class = None
     renderer_classes = PLACES
     queryset = Flight.objects.all()
     csv_columns = TrackColumns.__struct_fields__
@@ -130,6 +131,7 @@ class StatsView(CompressedMixin, StrictParametersMixin, generics.GenericAPIView[
     """What was measured of a flight."""
 
     permission_classes = (PublicRead,)
+    pagination_class = None
     renderer_classes = PLAIN
     queryset = Flight.objects.prefetch_related("presences")
 

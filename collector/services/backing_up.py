@@ -14,10 +14,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Literal
 from zipfile import BadZipFile, ZipFile
 
 import msgspec
+import psycopg
+import redis
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
@@ -25,6 +27,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
+from collector.buffer import FeedBuffer
 from collector.feed import USER_AGENT
 from collector.models import ControllerSession, ErasedMember, Flight, Poll, Prefile, Source
 from collector.positions import partitions_kept
@@ -101,7 +104,7 @@ def _written_whole(path: Path) -> Iterator[IO[bytes]]:
     """A file that takes its name when it is complete and on disk, and else leaves no trace."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
-        with open(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(descriptor)
@@ -113,8 +116,8 @@ def _written_whole(path: Path) -> Iterator[IO[bytes]]:
 
 def _dump(snapshot: str, target: IO[bytes]) -> None:
     options = ("--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}")
-    with _running("pg_dump", *options, stdout=subprocess.PIPE) as process:
-        shutil.copyfileobj(process.stdout, target, _PIECE)
+    with _running("pg_dump", *options, pipe="stdout") as output:
+        shutil.copyfileobj(output, target, _PIECE)
 
 
 # --- Restore ------------------------------------------------------------------------------------
@@ -122,8 +125,11 @@ def _dump(snapshot: str, target: IO[bytes]) -> None:
 
 def read_manifest(path: Path) -> Manifest:
     """What a backup says of itself. Raises `BackupError`."""
-    with _opened(path) as archive:
-        return _read_manifest(archive)
+    try:
+        with ZipFile(path) as archive:
+            return msgspec.json.decode(archive.read(MANIFEST), type=Manifest)
+    except (OSError, BadZipFile, KeyError, msgspec.MsgspecError) as error:
+        raise BackupError(f"{path} can't be read as a backup: {error}.") from None
 
 
 def is_empty() -> bool:
@@ -138,18 +144,18 @@ def restore(path: Path, *, replace: bool = False) -> Manifest:
     kind of source; it stays as it is if that fails. Whoever was erased since the backup is erased
     again. Raises `BackupError`.
     """
-    with _opened(path) as archive:
-        manifest = _read_manifest(archive)
-        _require_known(manifest)
-        before = _Before() if is_empty() else _Before.read()
-        _require_fitting(manifest, before)
-        if not is_empty() and not replace:
-            raise BackupError("This database is not empty.")
-        with _flushes_locked_out():
-            with _moved_away():
-                _restore_dump(archive)
-            call_command("migrate", verbosity=0, interactive=False)
-            _note_restore(before)
+    manifest = read_manifest(path)
+    _require_redis()
+    _require_known(manifest)
+    before = _Before() if is_empty() else _Before.read()
+    _require_fitting(manifest, before)
+    if not is_empty() and not replace:
+        raise BackupError("This database is not empty.")
+    with _flushes_locked_out():
+        with _moved_away():
+            _restore_dump(path)
+        call_command("migrate", verbosity=0, interactive=False)
+        _note_restore(before)
     _erase_again(before.erased)
     return manifest
 
@@ -173,22 +179,17 @@ class _Before:
         return cls(source.kind, source.erasures, erased) if source else cls(erased=erased)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[ZipFile]:
+def _require_redis() -> None:
+    """Refuse to begin while it could not be told what has changed."""
     try:
-        with ZipFile(path) as archive:
-            yield archive
-    except (OSError, BadZipFile, KeyError, msgspec.MsgspecError) as error:
-        raise BackupError(f"{path} can't be read as a backup: {error}.") from None
-
-
-def _read_manifest(archive: ZipFile) -> Manifest:
-    return msgspec.json.decode(archive.read(MANIFEST), type=Manifest)
+        FeedBuffer().redis.ping()
+    except redis.RedisError as error:
+        raise BackupError(f"Redis does not answer: {error}.") from None
 
 
 def _require_known(manifest: Manifest) -> None:
     """Refuse what a later release made."""
-    known = MigrationLoader(None, ignore_no_initial=True).disk_migrations
+    known = MigrationLoader(None).disk_migrations
     later = [f"{app}.{name}" for app, name in manifest.migrations if (app, name) not in known]
     if later:
         raise BackupError(f"The backup is of another release: {later[-1]} is not known here.")
@@ -240,12 +241,23 @@ def _moved_away() -> Iterator[None]:
         cursor.execute(f"DROP SCHEMA {REPLACED} CASCADE")
 
 
-def _restore_dump(archive: ZipFile) -> None:
+def _restore_dump(path: Path) -> None:
+    try:
+        with ZipFile(path) as archive, archive.open(DUMP) as dump:
+            _load(dump)
+    except (OSError, BadZipFile, KeyError) as error:
+        raise BackupError(f"{path} can't be read: {error}.") from None
+
+
+def _load(dump: IO[bytes]) -> None:
     options = ("--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error")
-    with archive.open(DUMP) as dump, _running("pg_restore", *options, stdin=subprocess.PIPE) as run:
-        with suppress(BrokenPipeError):  # what it said is the better message
-            shutil.copyfileobj(dump, run.stdin, _PIECE)
-            run.stdin.close()
+    # If it ends before it has read all, what it said is the better message.
+    with (
+        _running("pg_restore", *options, pipe="stdin") as target,
+        suppress(BrokenPipeError),
+        target,
+    ):
+        shutil.copyfileobj(dump, target, _PIECE)
 
 
 def _note_restore(before: _Before) -> None:
@@ -277,29 +289,37 @@ def _erase_again(erased: frozenset[int]) -> None:
 # --- PostgreSQL's programs ----------------------------------------------------------------------
 
 
-def _server_version() -> int:
+def _server() -> psycopg.ConnectionInfo:
     connection.ensure_connection()
-    return int(connection.pg_version // 10_000)
+    info: psycopg.ConnectionInfo = connection.connection.info
+    return info
+
+
+def _server_version() -> int:
+    return _server().server_version // 10_000
 
 
 @contextmanager
-def _running(program: str, *options: str, **pipes: Any) -> "Iterator[subprocess.Popen[bytes]]":
-    """A program at work on the database. Raises `BackupError` with what it said if it fails."""
-    connection.ensure_connection()
-    info = connection.connection.info
+def _running(program: str, *options: str, pipe: Literal["stdin", "stdout"]) -> Iterator[IO[bytes]]:
+    """The pipe to or from a program at work on the database.
+
+    Raises `BackupError` with what it said if it fails.
+    """
+    info = _server()
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [_program(program), *options, f"--dbname={info.dsn}"],
             stderr=errors,
             env={**os.environ, "PGPASSWORD": info.password},  # not in the list of processes
-            **pipes,
+            stdin=subprocess.PIPE if pipe == "stdin" else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if pipe == "stdout" else subprocess.DEVNULL,
         )
-        try:
-            with process:
-                yield process
-        except BaseException:
-            process.kill()
-            raise
+        with process:
+            try:
+                yield getattr(process, pipe)
+            except BaseException:
+                process.kill()
+                raise
         if process.returncode:
             errors.seek(0)
             said = errors.read()[-1000:].decode(errors="replace").strip()

@@ -92,12 +92,8 @@ def _erase_from_tables(cid: int, alias: int) -> Counter[str]:
     rows: Counter[str] = Counter()
     SessionPeriod.objects.filter(session__cid=cid).update(name="")
     for model in _own_models():
-        fields = {field.name for field in model._meta.concrete_fields}
-        if "cid" in fields:
-            forgotten = {"name": ""} if "name" in fields else {}
-            found = model._default_manager.filter(cid=cid)
-            rows[_table(model)] += found.update(cid=alias, **forgotten)
-        rows[_table(model)] += _scrub_texts(model, scrub)
+        changed = _rename(model, cid, alias) | _scrub_texts(model, scrub)
+        rows[str(model._meta.verbose_name_plural)] = len(changed)
     return +rows
 
 
@@ -109,15 +105,26 @@ def _own_models() -> Iterator[type[models.Model]]:
             yield model
 
 
-def _table(model: type[models.Model]) -> str:
-    return str(model._meta.verbose_name_plural)
+def _rows(model: type[models.Model]) -> "models.QuerySet[Any]":
+    return models.QuerySet(model)
+
+
+def _rename(model: type[models.Model], cid: int, alias: int) -> set[Any]:
+    """Replace the CID and drop the name where a model has them; the keys of the rows."""
+    fields = {field.name for field in model._meta.concrete_fields}
+    if "cid" not in fields:
+        return set()
+    rows = _rows(model).filter(cid=cid)
+    keys = set(rows.values_list("pk", flat=True))
+    rows.update(cid=alias, **({"name": ""} if "name" in fields else {}))
+    return keys
 
 
 def _names_of(cid: int) -> set[str]:
     """Every name under which a member was seen."""
     names: set[str] = set()
     for model in (Flight, ControllerSession, Prefile):
-        names.update(model._default_manager.filter(cid=cid).values_list("name", flat=True))
+        names.update(_rows(model).filter(cid=cid).values_list("name", flat=True))
     periods = SessionPeriod.objects.filter(session__cid=cid)
     return names.union(periods.values_list("name", flat=True))
 
@@ -154,11 +161,11 @@ def _searched_names(names: Iterable[str]) -> Iterator[str]:
                 yield json.dumps(form)[1:-1]
 
 
-def _scrub_texts(model: type[models.Model], scrub: _Scrubber) -> int:
-    """Replace the member in texts of any row; how many rows held something."""
+def _scrub_texts(model: type[models.Model], scrub: _Scrubber) -> set[Any]:
+    """Replace the member in texts of any row; the keys of the rows that held something."""
     texts = [field for field in model._meta.concrete_fields if _is_free_text(field)]
     if not texts:
-        return 0
+        return set()
     everything = models.Func(
         models.Value(" "),
         *(Cast(field.name, models.TextField()) for field in texts),
@@ -166,10 +173,11 @@ def _scrub_texts(model: type[models.Model], scrub: _Scrubber) -> int:
         output_field=models.TextField(),
     )
     containing = reduce(or_, (Q(everything__icontains=text) for text in scrub.searched))
-    found = model._default_manager.alias(everything=everything).filter(containing)
+    rows = _rows(model)
+    found = rows.alias(everything=everything).filter(containing)
     changed = [row for row in found if _scrub_row(row, texts, scrub)]
-    model._default_manager.bulk_update(changed, [field.name for field in texts], batch_size=500)
-    return len(changed)
+    rows.bulk_update(changed, [field.name for field in texts], batch_size=500)
+    return {row.pk for row in changed}
 
 
 def _is_free_text(field: "models.Field[Any, Any]") -> bool:

@@ -79,7 +79,7 @@ def replay(
     recordings: Iterable[Recording],
     speed: float,
     stop: Event,
-    on_feed: Callable[[Recording], None],
+    on_feed: Callable[[Recording], object],
 ) -> Replay:
     """Play recordings, which are in the order of their times, until they end or `stop` is set.
 
@@ -87,6 +87,7 @@ def replay(
     """
     sources.claim(Source.Kind.RECORDED)
     buffer, pace, done = _Buffer(), Pace(speed), Replay()
+    buffer.reopen(_newest_stored())
     _flush(buffer, stop)
     newest, window = _newest(buffer), None
     for recording in recordings:
@@ -141,11 +142,13 @@ def _transceivers(recording: Recording) -> tuple[http.Body | None, str]:
 
 
 def _newest(buffer: FeedBuffer) -> datetime | None:
-    """The time of the newest feed that was ever taken; the buffer is ready for later ones."""
-    stored = Poll.objects.values_list("feed_at", flat=True).first()
-    buffer.reopen(stored)
-    known = [at for at in (stored, buffer.depth().newest_at) if at]
-    return max(known, default=None)
+    """The time of the newest feed that was ever taken."""
+    known = (_newest_stored(), buffer.depth().newest_at)
+    return max((at for at in known if at), default=None)
+
+
+def _newest_stored() -> datetime | None:
+    return Poll.objects.values_list("feed_at", flat=True).first()
 
 
 def _flush(buffer: FeedBuffer, stop: Event) -> None:

@@ -1,5 +1,6 @@
 """A small installation of real processes, in a folder of its own, for one test."""
 
+import math
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 import psycopg
@@ -24,12 +25,13 @@ from collector.feed import pack
 from collector.services.polling import LOCK
 from tests.faults.feed import SimulatedFeed
 from tests.faults.rows import Rows, read_rows
-from tests.faults.scale import shortened
+from tests.faults.scale import SPEED, shortened
 from vatsim_site.embedded import ports
 from vatsim_site.embedded.processes import site_commands, worker_name
 from vatsim_site.embedded.servers import start_postgres, start_valkey
 
 ROOT = Path(__file__).parents[2]
+T = TypeVar("T")
 FETCH_LIMIT_S = shortened(9)
 
 
@@ -100,7 +102,7 @@ class Installation:
         self.postgres = start_postgres(folder, settings={})  # production's: durable
         ends.callback(self.postgres.stop)
         self.valkey = start_valkey(folder, durable=True)
-        ends.callback(self.valkey.stop)
+        ends.callback(self._stop_valkey)
         self.feed = SimulatedFeed(aircraft)
         ends.callback(self.feed.stop)
         self.web_port = ports.choose_free()
@@ -108,6 +110,7 @@ class Installation:
         self.redis = ends.enter_context(connect(f"{self.valkey.url}/1"))
         self.buffer = FeedBuffer(self.redis)
         self.processes: dict[str, SiteProcess] = {}
+        self._ticked_at: dict[str, float] = {}
         celery = Celery(broker=f"{self.valkey.url}/0", set_as_current=False)
         self._celery = ends.enter_context(celery)
 
@@ -120,6 +123,11 @@ class Installation:
             "VATSIM_API_TIMEOUT": str(FETCH_LIMIT_S),
             "POLL_LOCK_SECONDS": str(shortened(10)),
         }
+
+    def _stop_valkey(self) -> None:
+        with suppress(psutil.Error):
+            psutil.Process(self.valkey.pid).resume()
+        self.valkey.stop()
 
     # --- Processes ------------------------------------------------------------------------------
 
@@ -138,7 +146,7 @@ class Installation:
             self._ends.callback(self.processes[name].end)
             self.processes[name].start()
         for name in names:
-            self.wait_until(lambda name=name: self._is_ready(name), 60, f"{name} has started")
+            self.wait_for(lambda name=name: self._is_ready(name), 60, f"{name} has started")
 
     def _is_ready(self, name: str) -> bool:
         kind = name.partition("-")[0]
@@ -161,14 +169,20 @@ class Installation:
             self._keep_running()
             time.sleep(0.02)
 
-    def wait_until(self, condition: Callable[[], Any], timeout_s: float, what: str) -> float:
-        """Seconds until it holds; whatever ends meanwhile is started again."""
-        started = time.monotonic()
-        while not condition():
-            if time.monotonic() - started > timeout_s:
+    def wait_for(self, value: Callable[[], T], timeout_s: float, what: str) -> T:
+        """The first value that is true; whatever ends meanwhile is started again."""
+        end = time.monotonic() + timeout_s
+        while not (found := value()):
+            if time.monotonic() > end:
                 raise AssertionError(f"Not within {timeout_s:g} s: {what}.\n{self._last_words()}")
             self._keep_running()
             time.sleep(0.02)
+        return found
+
+    def seconds_until(self, condition: Callable[[], Any], timeout_s: float, what: str) -> float:
+        """How long it took until a condition held."""
+        started = time.monotonic()
+        self.wait_for(condition, timeout_s, what)
         return time.monotonic() - started
 
     def _keep_running(self) -> None:
@@ -185,19 +199,26 @@ class Installation:
         for task in tasks:
             self._celery.send_task(f"collector.tasks.{task}", queue="collecting")
 
+    def tick(self, task: str) -> None:
+        """Send a task, unless that was done less than an interval of beat's ago."""
+        now = time.monotonic()
+        if now - self._ticked_at.get(task, -math.inf) >= shortened(15):
+            self._ticked_at[task] = now
+            self.send(task)
+
     def poll(self) -> float:
         """Have the feed polled once; seconds until its outcome stood in the buffer."""
         before = self.outcomes()
         self.redis.delete(LOCK)
         self.send("poll")
-        return self.wait_until(lambda: self.outcomes() > before, 30, "a poll has an outcome")
+        return self.seconds_until(lambda: self.outcomes() > before, 30, "a poll has an outcome")
 
     def flush(self) -> None:
         """Have everything flushed that the buffer holds and that is plausible."""
         before = self.worker.said.count("flush: FlushResult")
         self.send("flush")
         done = lambda: self.worker.said.count("flush: FlushResult") > before
-        self.wait_until(done, 90, "the flush is done")
+        self.wait_for(done, 90, "the flush is done")
 
     def collect(self, feeds: int = 1) -> None:
         """Poll the next feeds and flush them."""
@@ -213,12 +234,21 @@ class Installation:
             now = datetime.now(UTC)
             self.buffer.append(BufferedFeed("simulated", at, data, transceivers, "", now, 0.1))
 
-    def active_process(self, task: str) -> int | None:
-        """The process that is working on a task now."""
+    def run_feed(self) -> None:
+        """Let the feed's time run, as fast as this run is."""
+        self.feed.run(SPEED)
+
+    def settle(self) -> None:
+        """Let the feed's time stand, and wait until the buffer has nothing left to store."""
+        self.feed.pause()
+        self.pass_time(3 * shortened(15))
+        self.wait_for(lambda: not self.buffer.depth().feeds, 60, "all is stored")
+
+    def active_processes(self, task: str) -> list[int]:
+        """The processes that are working on a task now."""
         name = worker_name("collecting")
         answers = self._celery.control.inspect(destination=[name], timeout=2).active() or {}
-        working = [each["worker_pid"] for each in answers.get(name, []) if task in each["name"]]
-        return working[0] if working else None
+        return [each["worker_pid"] for each in answers.get(name, []) if task in each["name"]]
 
     # --- What there is --------------------------------------------------------------------------
 
@@ -260,6 +290,11 @@ class Installation:
     def get(self, path: str, **headers: str) -> urllib3.BaseHTTPResponse:
         url = f"http://127.0.0.1:{self.web_port}{path}"
         return urllib3.request("GET", url, headers=headers, timeout=10, retries=False)
+
+    def timed_get(self, path: str, **headers: str) -> tuple[urllib3.BaseHTTPResponse, float]:
+        """An answer, and after how many seconds."""
+        started = time.monotonic()
+        return self.get(path, **headers), time.monotonic() - started
 
 
 def _document(content: bytes) -> Document:

@@ -1,13 +1,18 @@
-"""What must not leak from one test into the next."""
+"""What must not leak from one test into the next, and who reads the API."""
 
+import socket
 from pathlib import Path
 
 import pytest
 from django.conf import settings as site_settings
+from django.contrib.auth.models import Group, User
 from django.core.cache import cache
+from django.db import connection
+from rest_framework.test import APIClient
 
 from monitoring import runtime
 from monitoring.api import throttling
+from monitoring.models import ApiToken
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,3 +33,79 @@ def _fresh_process_state() -> None:
     cache.clear()
     throttling.forget()
     runtime.forget()
+
+
+@pytest.fixture
+def api() -> APIClient:
+    """An anonymous reader of the API, who gets a 500 as an answer."""
+    return APIClient(raise_request_exception=False)
+
+
+@pytest.fixture
+def make_user(db):
+    """Make a user who belongs to the group of that name."""
+
+    def make(name: str, group: str = "", **fields) -> User:
+        user = User.objects.create_user(name, password="a password", **fields)
+        if group:
+            user.groups.add(Group.objects.get(name=group))
+        return user
+
+    return make
+
+
+@pytest.fixture
+def make_token():
+    """Make a usable token of a user, and return it with its secret."""
+
+    def make(user: User, **fields) -> tuple[ApiToken, str]:
+        token = ApiToken(name="test", user=user, **fields)
+        secret = token.renew_secret()
+        token.save()
+        return token, secret
+
+    return make
+
+
+@pytest.fixture
+def signed_in(make_user, make_token):
+    """A client that signs in by token as a member of that group."""
+
+    def make(group: str) -> APIClient:
+        _, secret = make_token(make_user(group, group))
+        client = APIClient(raise_request_exception=False)
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+        return client
+
+    return make
+
+
+@pytest.fixture
+def postgres_away(transactional_db):
+    """From here to the test's end nobody listens where PostgreSQL should."""
+    connection.close()
+    kept = dict(connection.settings_dict)
+    connection.settings_dict |= {"HOST": "127.0.0.1", "PORT": str(_closed_port())}
+    yield
+    connection.close()
+    connection.settings_dict |= kept
+
+
+@pytest.fixture
+def redis_away(settings, monkeypatch):
+    """From here to the test's end nobody listens where Redis should be."""
+    settings.REDIS_BUFFER_URL = f"redis://127.0.0.1:{_closed_port()}/1"
+    settings.REDIS_CACHE_URL = f"redis://127.0.0.1:{_closed_port()}/2"
+    settings.CACHES = settings.CACHES | {
+        "default": settings.CACHES["default"] | {"LOCATION": settings.REDIS_CACHE_URL}
+    }
+    monkeypatch.setattr(throttling.AnonymousThrottle, "redis_away_until", 0.0)
+    throttling._counters.cache_clear()
+    yield
+    throttling._counters.cache_clear()
+
+
+def _closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

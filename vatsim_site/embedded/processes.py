@@ -43,10 +43,13 @@ class Feed:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What sends every process to the simulated feed."""
-        if self.source != "simulated":
-            return {}
+        """What tells every process where the data come from, whatever FEED left open."""
+        if self.source == "recorded":
+            return {}  # FEED names the folder, if there is one
+        if self.source == "live":
+            return {"FEED": "live"}
         return {
+            "FEED": "simulated",
             "VATSIM_API_URL": self.url,
             "VATSIM_TRANSCEIVERS_URL": f"http://127.0.0.1:{self.port}/v3/transceivers-data.json",
         }

@@ -35,8 +35,7 @@ class Command(BaseCommand):
             raise CommandError(f"Nothing was erased. {error}") from None
         except redis.RedisError as error:
             raise CommandError(
-                f"The database has forgotten the member, Redis does not answer ({error}): "
-                "run this again."
+                f"Redis does not answer ({error}) and may still name the member: run this again."
             ) from None
         self.stdout.write(f"The member is {erasure.pseudonym} from now on.")
         for table, n in sorted(erasure.rows.items()):

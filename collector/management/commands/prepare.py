@@ -58,6 +58,12 @@ class Command(BaseCommand):
         except SourceConflict as error:
             raise CommandError(str(error), returncode=2) from None
 
+    def _build_basemap(self) -> None:
+        try:
+            call_command("build_basemap")
+        except CommandError as error:
+            self._say(f"Drawings will show no land. {error}")
+
     def _say(self, text: str) -> None:
         self.stderr.write(text, style_func=str)
 

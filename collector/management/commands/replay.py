@@ -59,11 +59,11 @@ class Command(BaseCommand):
             raise CommandError("None of the recorded feeds could be replayed.")
 
     @contextmanager
-    def _progress(self, feeds: int) -> Iterator[Callable[[Recording], None]]:
+    def _progress(self, feeds: int) -> Iterator[Callable[[Recording], object]]:
         """A bar on a terminal, else a line now and then."""
         if sys.stderr.isatty():
             with tqdm(total=feeds, unit="feed", file=sys.stderr) as bar:
-                yield lambda _: bar.update() and None
+                yield lambda _: bar.update()
             return
         played = count(1)
 

@@ -1,65 +1,51 @@
 """A made-up network that went through the pipeline."""
 
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 
 import pytest
 from django.utils import timezone
 
+from collector import snapshots
 from collector.buffer import FeedBuffer
-from collector.feed import Body, pack
 from collector.models import Source
 from collector.services import flushing
 from collector.services.flushing import FlushResult, flush
-from collector.services.polling import Fetched, take
-from collector.simulation.network import Network
-
-START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-AIRCRAFT = 60
-
-
-@cache
-def simulated(feed_at: datetime) -> tuple[bytes, bytes]:
-    """Data and transceivers of a made-up network at a time."""
-    return _network().data(feed_at), _network().transceivers(feed_at)
-
-
-@cache
-def _network() -> Network:
-    return Network(seed=3, aircraft=AIRCRAFT)
-
-
-def times(feeds: int, step_s: float = 15) -> list[datetime]:
-    """The times of successive feeds."""
-    return [START + timedelta(seconds=step_s * i) for i in range(feeds)]
-
-
-def body(content: bytes) -> Body:
-    """A document as a fetch brings it."""
-    return Body(content, *pack(content), 200, 0.1)
+from collector.services.polling import Fetched, PollResult, take
+from tests.integration.collector.simulated import body, simulated, times
 
 
 @pytest.fixture
-def buffer() -> FeedBuffer:
-    """An empty buffer, and a flush that remembers nothing of another test."""
+def buffer() -> Iterator[FeedBuffer]:
+    """An empty buffer, and a process that remembers nothing of another test."""
     buffer = FeedBuffer()
     buffer.redis.flushdb()
     flushing.forget_state()
+    snapshots.forget()
     yield buffer
     buffer.redis.flushdb()
     flushing.forget_state()
 
 
 @pytest.fixture
-def play(db, buffer) -> Callable[..., FlushResult]:
-    """Take bodies of the simulated network, or those given with their transceivers, and flush."""
+def take_feed(db, buffer) -> Callable[..., PollResult]:
+    """Put data, and transceivers if there are some, into the buffer of a made-up network."""
     Source.objects.get_or_create(pk=1, defaults={"kind": Source.Kind.SIMULATED})
+
+    def take_feed(data: bytes, transceivers: bytes | None = None) -> PollResult:
+        radios = body(transceivers) if transceivers else None
+        return take(Fetched(body(data), radios, "", timezone.now(), 0.1), buffer, "simulated")
+
+    return take_feed
+
+
+@pytest.fixture
+def play(take_feed, buffer) -> Callable[..., FlushResult]:
+    """Take bodies, each with its transceivers or None, one after the other, and flush."""
 
     def play(bodies: Iterable[tuple[bytes, bytes | None]]) -> FlushResult:
         for data, transceivers in bodies:
-            radios = body(transceivers) if transceivers else None
-            take(Fetched(body(data), radios, "", timezone.now(), 0.1), buffer, "simulated")
+            take_feed(data, transceivers)
         return flush(buffer)
 
     return play

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 import redis
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from collector import snapshots
@@ -25,10 +26,9 @@ from collector.models import (
     Source,
 )
 from collector.privacy import pseudonym
-from collector.services import erasing
+from collector.services import erasing, flushing
 from collector.services.erasing import ErasureConflict, erase_member
-from collector.services.polling import Fetched, take
-from tests.integration.collector.conftest import body, simulated, times
+from tests.integration.collector.simulated import simulated, times
 from tests.integration.collector.tables import checksums, contents
 
 CID, NAME = 87_654_321, "Zaphod Beeblebrox EDDF"
@@ -129,7 +129,7 @@ def test_erasing_twice_changes_nothing_more(member):
     assert after == before
 
 
-def test_the_next_feed_continues_the_flight_under_the_pseudonym(play, buffer, replayed_network):
+def test_the_next_feed_continues_the_flight_under_the_pseudonym(play, replayed_network):
     flight = Flight.objects.active().first()
     cid = flight.cid
     positions = flight.positions.count()
@@ -143,18 +143,29 @@ def test_the_next_feed_continues_the_flight_under_the_pseudonym(play, buffer, re
     assert not Flight.objects.filter(cid=cid).exists()
 
 
-def test_feeds_that_wait_in_the_buffer_are_stored_without_the_member(play, buffer):
+def test_no_flush_is_under_way_meanwhile(member):
+    erase_member(CID)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT granted FROM pg_locks"
+            " WHERE locktype = 'advisory' AND objid = %s AND pid = pg_backend_pid()",
+            [flushing.LOCK],
+        )
+        assert cursor.fetchall() == [(True,)]
+
+
+def test_feeds_that_wait_in_the_buffer_are_stored_without_the_member(play, take_feed, buffer):
     *stored, waiting = [simulated(at) for at in times(5)]
     play(stored)
     flight = Flight.objects.active().first()
-    _take_only(buffer, waiting)
+    take_feed(*waiting)
     assert buffer.depth().feeds == 1
     erasure = erase_member(flight.cid)
     assert erasure.held == buffer.depth().feeds == 0
     assert traces(rf"(?<!\d){flight.cid}(?!\d)|{re.escape(flight.name)}") == []
 
 
-def test_redis_forgets_the_member_at_once(play, buffer, replayed_network):
+def test_redis_forgets_the_member_at_once(buffer, replayed_network):
     flight = Flight.objects.active().first()
     assert str(flight.cid).encode() in b"".join(_bodies(buffer))
     assert snapshots.get("flights", "staff") is not None
@@ -162,20 +173,18 @@ def test_redis_forgets_the_member_at_once(play, buffer, replayed_network):
     assert _bodies(buffer) == []
     snapshots.forget()
     assert snapshots.get("flights", "staff") is None
-    known = msgspec.msgpack.decode(
-        snapshots._redis().hget("live:known", "collector"), type=Known
-    )
+    known = msgspec.msgpack.decode(snapshots._redis().hget("live:known", "collector"), type=Known)
     assert flight.cid not in known.flights[0]
     assert pseudonym(flight.cid) in known.flights[0]
     assert known.erased == [pseudonym(flight.cid)]
 
 
 def test_the_lists_of_the_next_feed_hide_the_member_before_it_is_flushed(
-    play, buffer, replayed_network
+    take_feed, replayed_network
 ):
     flight = Flight.objects.active().first()
     erase_member(flight.cid)
-    _take_only(buffer, simulated(times(9)[-1]))
+    take_feed(*simulated(times(9)[-1]))
     snapshots.forget()
     rows = snapshots.get("flights", "staff").rows()
     [row] = [row for row in rows if row.id == flight.pk]
@@ -222,12 +231,5 @@ def test_the_command_says_when_redis_is_away(member, monkeypatch):
     assert traces() == []
 
 
-def _take_only(buffer, bodies) -> None:
-    data, radios = bodies
-    take(Fetched(body(data), body(radios), "", timezone.now(), 0.1), buffer, "simulated")
-
-
 def _bodies(buffer) -> list[bytes]:
-    return [
-        unpack(feed.data.stored, feed.data.encoding, 10**8) for feed in buffer.feeds()
-    ]
+    return [unpack(feed.data.stored, feed.data.encoding, 10**8) for feed in buffer.feeds()]

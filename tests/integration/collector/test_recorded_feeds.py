@@ -223,7 +223,9 @@ def count_prefiles(feeds: list[dict]) -> int:
 
 
 def count_unsound(feeds: list[dict]) -> int:
-    return sum(not is_sound(kind, record) for feed in feeds for kind in TYPES for record in feed[kind])
+    return sum(
+        not is_sound(kind, record) for feed in feeds for kind in TYPES for record in feed[kind]
+    )
 
 
 # --- The tests ----------------------------------------------------------------------------------

@@ -391,6 +391,14 @@ def test_a_lower_revision_of_a_new_logon_counts():
     assert [plan.arrival for _, plan in network.feed(again).plans] == ["EGKK"]
 
 
+def test_an_older_revision_counts_once_its_pilot_has_logged_on_again():
+    network = Network()
+    network.feed(record(flight_plan=filed(revision_id=3)))
+    network.feed(record(flight_plan=filed("EDDF", "EGKK", revision_id=2)))
+    again = record(flight_plan=filed("EDDF", "EGKK", revision_id=2), logon_time=logon(1))
+    assert [plan.arrival for _, plan in network.feed(again).plans] == ["EGKK"]
+
+
 def test_revisions_begin_again_with_each_logon():
     network = Network()
     network.feed(record(flight_plan=filed(revision_id=3)))
@@ -652,6 +660,13 @@ def test_after_a_long_outage_the_flight_is_continued_by_a_new_one():
     assert new.continues_id == old.id
 
 
+def test_after_an_outage_of_over_24_hours_nothing_is_continued():
+    network = Network()
+    network.fly()
+    [new] = network.feed(record(ARRIVED), after=24 * 3600 + 1).opened
+    assert new.continues_id is None
+
+
 def test_the_latest_of_several_earlier_flights_is_continued():
     network = Network()
     for _ in range(2):
@@ -665,6 +680,16 @@ def test_a_flight_that_is_still_there_is_not_continued_under_another_callsign():
     network = Network()
     network.feed(record(ALOFT))
     [other] = network.feed(record(ALOFT), record(ALOFT, callsign="TST2")).opened
+    assert other.continues_id is None
+
+
+@pytest.mark.parametrize("missed", [0, 1])
+def test_a_flight_that_comes_back_in_the_same_feed_is_not_continued(missed):
+    network = Network()
+    network.feed(record(ALOFT))
+    network.empty_for(15 * missed)
+    again = record(ALOFT, logon_time=logon(1))
+    [other] = network.feed(again, record(ALOFT, callsign="TST2")).opened
     assert other.continues_id is None
 
 

@@ -10,7 +10,13 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+GROUPS = PROJECT["dependency-groups"]
+WANTED = {
+    "requirements.lock": PROJECT["project"]["dependencies"],
+    "requirements-dev.lock": PROJECT["project"]["dependencies"] + GROUPS["dev"],
+    "requirements-node.lock": GROUPS["node"],
+}
+LOCKS = tuple(WANTED)
 ENTRY = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[.*?\])?==(\S+)", re.MULTILINE)
 
 
@@ -21,10 +27,7 @@ def locked(name: str) -> set[tuple[str, str]]:
 
 
 def asked_for(lock: str) -> list[Requirement]:
-    texts = list(PROJECT["project"]["dependencies"])
-    if lock == "requirements-dev.lock":
-        texts += PROJECT["dependency-groups"]["dev"]
-    return [Requirement(text) for text in texts]
+    return [Requirement(text) for text in WANTED[lock]]
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from collector.models import ControllerSession, Flight, FlightPlan, Poll, Prefile, Presence
+from collector.models import ControllerSession, Flight, FlightPlan, Poll, Prefile, Presence, Tuning
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -61,6 +61,18 @@ def make_session(db):
             "tuned_at": AT,
         }
         return ControllerSession.objects.create(**values | fields)
+
+    return make
+
+
+@pytest.fixture
+def make_tuning(db):
+    """Make a radio that is tuned."""
+
+    def make(**fields) -> Tuning:
+        place = dict.fromkeys(("latitude", "longitude", "height_msl_m", "height_agl_m"), 0)
+        values = {"callsign": "QFA1", "radio": 0, "frequency": 122_800_000, "since_at": AT}
+        return Tuning.objects.create(**values | place | fields)
 
     return make
 

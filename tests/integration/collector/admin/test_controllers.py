@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from collector.admin.base import page_of
-from collector.models import AtisSession, Reference, SessionPeriod, Tuning
+from collector.models import AtisSession, Reference, SessionPeriod
 from tests.integration.collector.admin.conftest import AT
 
 SESSIONS, STATIONS, TUNINGS = (
@@ -90,19 +90,9 @@ def test_sessions_are_searched_and_filtered(viewer, make_session, choice, found)
         ({"is": "over"}, ["QFA1"]),
     ],
 )
-def test_tunings_are_found_by_callsign_and_channel_newest_first(viewer, db, choice, found):
-    place = dict.fromkeys(("latitude", "longitude", "height_msl_m", "height_agl_m"), 0)
-    for minute, callsign, frequency, until_at in (
-        (0, "QFA1", 122_800_012, AT),
-        (1, "YSSY_TWR", 120_499_999, None),
-    ):
-        Tuning.objects.create(
-            callsign=callsign,
-            radio=0,
-            frequency=frequency,
-            since_at=AT + timedelta(minutes=minute) if until_at is None else AT,
-            until_at=until_at,
-            **place,
-        )
+def test_tunings_are_found_by_callsign_and_channel_newest_first(viewer, make_tuning, choice, found):
+    make_tuning(callsign="QFA1", frequency=122_800_012, until_at=AT)
+    later = AT + timedelta(minutes=1)
+    make_tuning(callsign="YSSY_TWR", frequency=120_499_999, since_at=later)
     rows = viewer.get(TUNINGS, choice).context["cl"].result_list
     assert [row.callsign for row in rows] == found

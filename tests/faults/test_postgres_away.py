@@ -1,0 +1,95 @@
+"""PostgreSQL goes away and comes back: polls go on, and everything is fresh again soon."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.conftest import Install, Undisturbed
+from tests.faults.installation import Installation
+from tests.faults.rows import assert_same
+from tests.faults.scale import shortened
+
+FRESH_WITHIN_S = 30
+PAGE_WITHIN_S = 6
+
+
+def stop(site: Installation) -> None:
+    site.postgres.stop()
+    site.pass_time(shortened(30))
+    site.postgres.start()
+
+
+def restart(site: Installation) -> None:
+    site.postgres.stop()
+    site.postgres.start()
+
+
+def crash(site: Installation) -> None:
+    site.postgres.kill()
+    site.postgres.start()
+
+
+def end_backends(site: Installation) -> None:
+    site.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    )
+
+
+@pytest.mark.parametrize("fault", [stop, restart, crash, end_backends])
+def test_everything_is_fresh_soon_after_postgres_was_away(
+    install: Install, undisturbed: Undisturbed, fault: Callable[[Installation], None]
+) -> None:
+    site = install(VATSIM_TRANSCEIVERS_URL="")
+    site.start("collecting", "beat")
+    site.run_feed()
+    site.wait_for(lambda: len(site.stored()) >= 3, 60, "feeds are stored")
+    fault(site)
+    back_at = site.feed.at
+    fresh_s = site.seconds_until(
+        lambda: site.stored()[-1] >= back_at, FRESH_WITHIN_S, "a feed of now is stored"
+    )
+    print(f"{fault.__name__}: fresh after {fresh_s:.1f} s")
+    site.settle()
+    assert len(site.stored()) == site.taken()
+    assert_same(site.rows(), undisturbed(site.feed, site.stored(), transceivers=False))
+
+
+def test_polls_go_on_into_the_buffer_while_postgres_is_away(install: Install) -> None:
+    site = install(VATSIM_TRANSCEIVERS_URL="")
+    site.start("collecting", "beat")
+    site.run_feed()
+    site.wait_for(lambda: len(site.stored()) >= 3, 60, "feeds are stored")
+    stored = len(site.stored())
+    site.postgres.stop()
+    site.pass_time(shortened(120))
+    waiting = site.taken() - stored
+    site.postgres.start()
+    assert waiting >= 5, f"{waiting} feeds came in the time of eight"
+    site.wait_for(lambda: len(site.stored()) >= stored + waiting, FRESH_WITHIN_S, "all are stored")
+
+
+def test_pages_say_that_postgres_is_away_and_public_live_lists_go_on(install: Install) -> None:
+    site = install()
+    site.start("collecting", "web")
+    site.collect(2)
+    flights = site.get("/api/flights")
+    assert flights.status == 200
+    assert flights.json()
+    site.postgres.stop()
+    for path in ("/api/flights/history", "/admin/"):
+        answer, seconds = site.timed_get(path, Cookie="sessionid=of-somebody")
+        assert answer.status == 503, answer.data
+        assert "Retry-After" in answer.headers
+        assert seconds < PAGE_WITHIN_S, path
+    site.feed.next()
+    site.poll()
+    site.pass_time(1.5)  # a process believes its memory for a second
+    newer, seconds = site.timed_get("/api/flights")
+    assert newer.status == 200
+    assert newer.data != flights.data
+    assert seconds < PAGE_WITHIN_S
+    site.postgres.start()
+    site.wait_for(
+        lambda: site.get("/api/flights/history").status == 200, FRESH_WITHIN_S, "pages are back"
+    )

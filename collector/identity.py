@@ -285,6 +285,7 @@ class _Step:
             plan = parse_plan(bytes(pilot.flight_plan))
         except PlanRejected as error:
             self.changes.rejected_plans.append((str(error), bytes(pilot.flight_plan)))
+            flight.plan_json = None
             return flight.plan
         flight.plan_json = pilot.flight_plan.copy()
         if plan is None or flight.plan is None:
@@ -338,17 +339,17 @@ class _Step:
         if not flight.moved:
             self._look_whether_moved(flight, pilot)
         speed, altitude = pilot.groundspeed, pilot.altitude
-        if speed is None or altitude is None:
+        if speed is None:
             return
         slow = speed < self.rules.slow_kt
         if flight.flown and not flight.landed:
-            if slow and self._has_landed(flight, altitude):
+            if slow and altitude is not None and self._has_landed(flight, altitude):
                 flight.landed, flight.ground_altitude = True, altitude
                 self._changed(flight)
         elif self._is_flying(flight, altitude, speed, slow):
             flight.flown, flight.landed = True, False
             self._changed(flight)
-        elif slow and flight.ground_altitude is None:
+        elif slow and altitude is not None and flight.ground_altitude is None:
             flight.ground_altitude = altitude
             self._changed(flight)
 
@@ -373,8 +374,8 @@ class _Step:
             return False
         return abs(altitude - before) <= self.rules.landed_level_ft
 
-    def _is_flying(self, flight: OpenFlight, altitude: int, speed: int, slow: bool) -> bool:
-        if flight.ground_altitude is None:
+    def _is_flying(self, flight: OpenFlight, altitude: int | None, speed: int, slow: bool) -> bool:
+        if altitude is None or flight.ground_altitude is None:
             return speed >= self.rules.first_seen_flying_kt
         height = altitude - flight.ground_altitude
         return height > (self.rules.hover_ft if slow else self.rules.airborne_ft)

@@ -22,7 +22,7 @@ class Rules:
     slow_kt: float = 50  # slower: taxiing, parked or hovering
     airborne_ft: float = 200  # above the ground altitude and not slow: flying
     hover_ft: float = 500  # above the ground altitude: flying, however slow
-    first_seen_flying_kt: float = 100  # at first sight, with no ground altitude to compare
+    first_seen_flying_kt: float = 100  # where its height or that of the ground is not known
     landed_level_ft: float = 50  # two slow samples that agree so closely stand on the ground
     moved_nm: float = 0.3  # a flight that never went farther never moved
     session_unseen_s: float = 5 * 60  # unseen time after which a new logon is a new session

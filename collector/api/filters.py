@@ -1,7 +1,8 @@
-"""Filters: of rows in memory for the live lists, of querysets for history."""
+"""What readers ask for: rows of the live lists, ended flights, boxes and spans of time."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from math import nan
 from typing import Any
 
@@ -141,6 +142,17 @@ def bbox(request: Request) -> Box | None:
     if not (is_whole and -90 <= box.south <= box.north <= 90):
         raise ValidationError({"bbox": ["Must be west,south,east,north in degrees."]})
     return box
+
+
+def span(request: Request, longest: timedelta) -> tuple[datetime, datetime]:
+    """The times `from` and `to` of a request, which are required."""
+    since = parameters.instant(request.query_params, "from", None)
+    until = parameters.instant(request.query_params, "to", None)
+    if since is None or until is None:
+        raise ValidationError({"from" if since is None else "to": ["Is required."]})
+    if not since < until <= since + longest:
+        raise ValidationError({"to": [f"Must be later than from, by at most {longest}."]})
+    return since, until
 
 
 def chosen(rows: Iterable[Any], conditions: list[Condition]) -> list[Any]:

@@ -95,8 +95,10 @@ def _flush_some(buffer: FeedBuffer, result: FlushResult) -> bool:
         batch = _Batch(kept, result)
         more = batch.run(buffer.feeds(after=kept.state.feed_at))
     _kept = kept
-    if batch.stored and kept.state.feed_at:
+    if kept.state.feed_at:
+        # Also where nothing was stored: the flush before may have ended before it trimmed.
         buffer.flushed(kept.state.feed_at)
+    if batch.stored:
         _contribute(kept)
     return more
 

@@ -136,7 +136,9 @@ _FLIGHT_COLUMNS = (
 _NOWHERE = (None,) * 7
 
 
-def _flight(presence: tuple[Any, ...], plan: dict[str, Any] | None, place: tuple[Any, ...]) -> LiveFlight:
+def _flight(
+    presence: tuple[Any, ...], plan: dict[str, Any] | None, place: tuple[Any, ...]
+) -> LiveFlight:
     logon_time, transponder, flight_id, cid, callsign, name, last_logon_time, *connection = presence
     if logon_time != last_logon_time:
         connection = [None, None, None]

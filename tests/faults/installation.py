@@ -238,6 +238,12 @@ class Installation:
         """Let the feed's time run, as fast as this run is."""
         self.feed.run(SPEED)
 
+    def seconds_until_fresh(self, within_s: float) -> float:
+        """How long it takes from now until a feed of now is stored."""
+        now = self.feed.at
+        fresh = lambda: self.stored()[-1] >= now
+        return self.seconds_until(fresh, within_s, "a feed of now is stored")
+
     def settle(self) -> None:
         """Let the feed's time stand, and wait until the buffer has nothing left to store."""
         self.feed.pause()

@@ -141,9 +141,9 @@ class ReferenceFlight:
     def move(self, record: dict) -> None:
         """Learn whether it flew or landed."""
         slow, altitude = record["groundspeed"] < 50, record["altitude"]
-        if altitude == 0 and record["groundspeed"] > 150:
-            return  # not known yet
-        if self.flown and not self.landed:
+        if altitude == 0 and record["groundspeed"] > 150:  # not known yet
+            self.flown, self.landed = True, False
+        elif self.flown and not self.landed:
             before = self.record
             level = abs(altitude - before["altitude"]) <= 50
             self.landed = slow and before["groundspeed"] < 50 and level

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ def test_a_place_is_longitude_before_latitude():
 
 
 def test_a_collection_has_a_feature_a_row():
-    features = collection([{"a": 1}], lambda row: None)["features"]
+    features = collection([{"a": 1}], lambda _: None)["features"]
     assert features == [{"type": "Feature", "geometry": None, "properties": {"a": 1}}]
 
 
@@ -44,7 +45,7 @@ def test_a_line_is_cut_at_the_antimeridian(sign):
         [(-180 * sign, 15), (-179 * sign, 20)],
     ]
     moment = datetime(2026, 3, 1, 12, 0, 7, 500_000, UTC)
-    assert [line[-1] for line in feature["properties"]["times"]][0] == moment
+    assert feature["properties"]["times"][0][-1] == moment
 
 
 @given(st.lists(st.floats(-180, 180), min_size=1, max_size=20))
@@ -53,6 +54,6 @@ def test_no_line_ever_goes_around_the_world(longitudes):
     lines = feature["geometry"]["coordinates"]
     if feature["geometry"]["type"] == "LineString":
         lines = [lines]
-    steps = [abs(a[0] - b[0]) for line in lines for a, b in zip(line, line[1:], strict=False)]
+    steps = [abs(a[0] - b[0]) for line in lines for a, b in pairwise(line)]
     assert max(steps) <= 180
     assert all(-180 <= place[0] <= 180 for line in lines for place in line)

@@ -399,6 +399,16 @@ def test_an_older_revision_counts_once_its_pilot_has_logged_on_again():
     assert [plan.arrival for _, plan in network.feed(again).plans] == ["EGKK"]
 
 
+def test_a_plan_that_cannot_be_read_does_not_hide_the_next():
+    network = Network()
+    network.feed(record(flight_plan=filed(revision_id=3)))
+    older = filed("EDDF", "EGKK", revision_id=2)
+    network.feed(record(flight_plan=older))
+    network.feed(record(flight_plan=Raw(b"{}"), logon_time=logon(1)))
+    changes = network.feed(record(flight_plan=older, logon_time=logon(1)))
+    assert [plan.arrival for _, plan in changes.plans] == ["EGKK"]
+
+
 def test_revisions_begin_again_with_each_logon():
     network = Network()
     network.feed(record(flight_plan=filed(revision_id=3)))

@@ -22,7 +22,5 @@ def track(
         at_ms=(START_MS + at * 1000).astype(np.int64),
         latitude=np.array(latitude if latitude is not None else [0.0] * n, float),
         longitude=np.array(longitude, float),
-        **{
-            name: np.array(columns.get(name, [value] * n), float) for name, value in filled.items()
-        },
+        **{name: np.array(columns.get(name, [value] * n), float) for name, value in filled.items()},
     )

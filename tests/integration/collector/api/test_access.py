@@ -40,7 +40,7 @@ def test_the_public_reads_it_unless_that_is_closed(api, signed_in, address, path
 
 
 @pytest.mark.parametrize("path", STAFF)
-def test_staff_alone_read_it(api, signed_in, make_user, make_token, address, path):
+def test_staff_alone_read_it(api, address, signed_in, *, make_user, make_token, path):
     assert api.get(address(path)).status_code == 401
     _, secret = make_token(make_user("nobody"))
     nobody = type(api)(HTTP_AUTHORIZATION=f"Bearer {secret}")

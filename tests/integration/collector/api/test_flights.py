@@ -116,7 +116,9 @@ class TestHistory:
         assert sorted(ids) == sorted(Flight.objects.ended().values_list("id", flat=True))
         assert all(row["status"] == "ended" for page in pages for row in page)
 
-    @pytest.mark.parametrize("name", ["callsign", "departure", "arrival", "aircraft_short", "end_reason"])
+    @pytest.mark.parametrize(
+        "name", ["callsign", "departure", "arrival", "aircraft_short", "end_reason"]
+    )
     def test_it_is_filtered(self, api, ended, name):
         flight = Flight.objects.ended().exclude(departure="").first()
         value = getattr(flight, name)
@@ -128,7 +130,9 @@ class TestHistory:
         after = {"ended_after": "2026-03-01T12:00:15Z"}
         rows = api.get(HISTORY, after | {"page_size": 200}).json()["results"]
         assert len(rows) == Flight.objects.filter(ended_at__gte=times(2)[1]).count() > 0
-        assert api.get(HISTORY, {"first_seen_before": "2026-03-01T12:00:00Z"}).json()["results"] == []
+        assert (
+            api.get(HISTORY, {"first_seen_before": "2026-03-01T12:00:00Z"}).json()["results"] == []
+        )
 
     def test_a_pseudonym_finds_its_member(self, api, staff, ended):
         flight = Flight.objects.ended().first()
@@ -152,7 +156,9 @@ class TestHistory:
         alias = pseudonym(flight.cid)
         Flight.objects.filter(cid=flight.cid).update(cid=alias)
         forget()
-        assert [row["id"] for row in api.get(HISTORY, {"cid": alias}).json()["results"]] == [flight.pk]
+        assert [row["id"] for row in api.get(HISTORY, {"cid": alias}).json()["results"]] == [
+            flight.pk
+        ]
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -186,7 +192,9 @@ class TestMemory:
         forget()
         memory = staff.get("/api/flights/memory").json()
         assert memory["feed_at"] == "2026-03-01T12:02:00Z"
-        assert {f["callsign"] for f in memory["flights"]} == by_callsign(feed(waiting)["pilots"]).keys()
+        assert {f["callsign"] for f in memory["flights"]} == by_callsign(
+            feed(waiting)["pilots"]
+        ).keys()
         buffer = memory["buffer"]
         assert (buffer["feeds"], buffer["oldest_at"]) == (1, "2026-03-01T12:02:00Z")
         assert buffer["age_seconds"] == 0

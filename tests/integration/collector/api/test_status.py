@@ -44,7 +44,7 @@ def test_a_running_system_is_healthy(api, network):
     ("seconds", "state", "overall"),
     [(59, "fresh", "healthy"), (60, "stale", "degraded"), (180, "outage", "unhealthy")],
 )
-def test_an_old_feed_makes_it_worse(api, network, moving_clock, seconds, state, overall):
+def test_an_old_feed_makes_it_worse(api, network, moving_clock, *, seconds, state, overall):
     moving_clock.move_to(times(8)[-1] + timedelta(seconds=seconds))
     answer = api.get(STATUS)
     assert answer.json()["status"] == overall
@@ -72,7 +72,7 @@ def test_a_buffer_that_fills_is_noticed(api, network, settings):
 
 @pytest.mark.parametrize(("speed", "age"), [(1.0, 10), (5.0, 50), (0.0, 10)])
 def test_a_replay_ages_by_the_wall_clock_times_its_speed(
-    api, buffer, moving_clock, settings, speed, age
+    api, buffer, moving_clock, settings, *, speed, age
 ):
     Source.objects.create(kind=Source.Kind.RECORDED)
     moving_clock.move_to(START + timedelta(days=900))

@@ -185,7 +185,9 @@ class TestExport:
         text = b"".join(staff.get(EXPORT, span).streaming_content).decode()
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
         assert len(rows) == Position.objects.count()
-        assert {row["callsign"] for row in rows} == set(Flight.objects.values_list("callsign", flat=True))
+        assert {row["callsign"] for row in rows} == set(
+            Flight.objects.values_list("callsign", flat=True)
+        )
 
     def test_without_a_format_it_names_the_formats(self, staff, db):
         links = staff.get(EXPORT, SPAN).json()

@@ -1,0 +1,168 @@
+"""Whatever the feed's server does: stopped in time, noted with its class, and nothing stored."""
+
+import gzip
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+
+from tests.faults.conftest import Install
+from tests.faults.installation import FETCH_LIMIT_S, Installation
+from tests.unit.collector.hostile_server import (
+    Answer,
+    HostileServer,
+    head,
+    reply,
+    send_then_hold,
+    send_without_end,
+)
+
+ROUNDS = 20
+MOST_GROWTH = 24 * 2**20  # bytes; less than one body of the largest size allowed
+LIMIT = 32 * 2**20  # of a body, decompressed
+
+Change = Callable[[bytes], bytes]
+
+
+def in_a_pilot(key: bytes, value: bytes) -> Change:
+    """Put a value in place of the first pilot's."""
+
+    def change(good: bytes) -> bytes:
+        start = good.index(b'"%b":' % key, good.index(b'"pilots"')) + len(key) + 3
+        end = min(good.index(mark, start) for mark in (b",", b"}"))
+        return good[:start] + value + good[end:]
+
+    return change
+
+
+def in_the_header(value: bytes) -> Change:
+    return lambda good: good.replace(b'"connected_clients":', b'"connected_clients":' + value, 1)
+
+
+# What is sent instead of a good body, and the class that it is noted with.
+ANSWERS: dict[str, tuple[Callable[[bytes], Answer], str]] = {
+    "status 500": (lambda good: reply(good, "500 Broken"), "status"),
+    "status 429": (lambda good: reply(good, "429 Slow down"), "status"),
+    "no answer": (lambda good: send_then_hold(b""), "timeout"),
+    "stops half-way": (lambda good: send_then_hold(head() + good[:1000]), "timeout"),
+    "a byte a second": (lambda good: send_without_end(head(), b" ", gap_seconds=1), "timeout"),
+    "endless": (lambda good: send_without_end(head(), b" " * 2**16), "too_large"),
+    "gzip bomb": (lambda good: reply(_bomb(), Content_Encoding="gzip"), "too_large"),
+    "nested": (lambda good: reply(b"[" * 100_000), "nested"),
+    "HTML": (lambda good: reply(b"<!doctype html><p>A page"), "json"),
+    "truncated": (lambda good: reply(good[: len(good) // 2]), "json"),
+    "cut off": (lambda good: _cut_off(good), "truncated"),
+    "empty": (lambda good: reply(b""), "empty"),
+    "null": (lambda good: reply(b"null"), "form"),
+    "a list": (lambda good: reply(b"[" + good + b"]"), "form"),
+    "BOM": (lambda good: reply(b"\xef\xbb\xbf" + good), "json"),
+    "Latin-1": (lambda good: reply(in_a_pilot(b"name", b'"J\xfcrgen"')(good)), "encoding"),
+    "invalid UTF-8": (lambda good: reply(in_a_pilot(b"name", b'"\xff\xfe"')(good)), "encoding"),
+    "NaN": (lambda good: reply(in_a_pilot(b"latitude", b"NaN")(good)), "json"),
+    "1e400 in the header": (lambda good: reply(in_the_header(b"1e400,\"x\":")(good)), "form"),
+    "5,000 digits in the header": (
+        lambda good: reply(in_the_header(b"9" * 5000 + b',"x":')(good)),
+        "form",
+    ),
+}  # fmt: skip
+HEAVY = ("endless", "gzip bomb", "nested", "5,000 digits in the header")
+
+
+def _bomb() -> bytes:
+    return gzip.compress(b" " * (LIMIT * 10), compresslevel=9)
+
+
+def _cut_off(good: bytes) -> Answer:
+    announced = head(Content_Length=str(len(good)))
+    return lambda client: client.sendall(announced + good[:1000])
+
+
+class Answers(dict[str, Answer]):
+    """What is sent for the data; there are no transceivers."""
+
+    def good(self, site: Installation) -> bytes:
+        """Send the next feed from now on; its body."""
+        content, _ = site.feed.bodies(site.feed.next())
+        self["/data"] = reply(content)
+        return content
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
+
+
+@pytest.fixture
+def site(install: Install, answers: Answers) -> Iterator[Installation]:
+    with HostileServer(answers) as server:
+        site = install(VATSIM_API_URL=server.url("/data"), VATSIM_TRANSCEIVERS_URL="")
+        site.start("collecting")
+        answers.good(site)
+        site.poll()
+        site.flush()
+        yield site
+
+
+def test_a_bad_answer_is_noted_with_its_class_and_nothing_is_stored(
+    site: Installation, answers: Answers
+) -> None:
+    stored, rows = site.stored(), site.rows()
+    good = answers.good(site)
+    for name, (make, reason) in ANSWERS.items():
+        answers["/data"] = make(good)
+        seconds = site.poll()
+        assert seconds < FETCH_LIMIT_S + 1, f"{name}: {seconds:.1f} s"
+        site.flush()
+        assert site.failed_polls()[-1] == reason, name
+    assert len(site.failed_polls()) == len(ANSWERS)
+    assert site.stored() == stored
+    assert site.rows() == rows
+    answers["/data"] = reply(good)
+    site.poll()
+    site.flush()
+    assert len(site.stored()) == len(stored) + 1
+
+
+@pytest.mark.parametrize("value", [b"1e400", b"-1e400", b"9" * 5000])
+def test_a_number_beyond_all_bounds_costs_one_record(
+    site: Installation, answers: Answers, value: bytes
+) -> None:
+    answers["/data"] = reply(in_a_pilot(b"latitude", value)(answers.good(site)))
+    site.poll()
+    site.flush()
+    ((pilots, rejected),) = site.query(
+        "SELECT pilots, rejected FROM collector_poll ORDER BY feed_at DESC LIMIT 1"
+    )
+    assert rejected == 1
+    assert site.positions_of_newest() == pilots - 1
+
+
+def test_a_refused_connection_is_noted_and_the_next_feed_is_taken(install: Install) -> None:
+    site = install()
+    site.start("collecting")
+    site.collect()
+    site.feed.stop()
+    site.poll()
+    site.flush()
+    assert site.failed_polls() == ["connect"]
+    site.feed.start()
+    site.collect()
+    assert len(site.stored()) == 2
+
+
+def test_memory_stays_flat(site: Installation, answers: Answers) -> None:
+    good = answers.good(site)
+    sizes = []
+    for _ in range(ROUNDS):
+        for name in HEAVY:
+            answers["/data"] = ANSWERS[name][0](good)
+            site.poll()
+        sizes.append(_resident_bytes(site))
+    # The first rounds reach the size that the work needs.
+    growth = sizes[-1] - sizes[ROUNDS // 4]
+    print(f"resident: {', '.join(f'{size / 2**20:.0f}' for size in sizes)} MiB")
+    assert growth < MOST_GROWTH
+
+
+def _resident_bytes(site: Installation) -> int:
+    return sum(child.memory_info().rss for child in site.worker.children())

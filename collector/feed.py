@@ -489,11 +489,13 @@ def _named(error: BaseException) -> FeedError:
     if isinstance(error, exceptions.ProtocolError) and error.__cause__:
         error = error.__cause__
     match error:
+        case exceptions.NewConnectionError():  # which to urllib3 is a timeout, too
+            return FeedUnavailable("connect", str(error))
         case TimeoutError() | exceptions.TimeoutError():
             return FeedUnavailable("timeout", str(error))
         case ssl.SSLError() | exceptions.SSLError():
             return FeedUnavailable("tls", str(error))
-        case OSError() | exceptions.NewConnectionError():
+        case OSError():
             return FeedUnavailable("connect", str(error))
         case IncompleteRead():
             return FeedRefused("truncated", str(error))

@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct
 
-from collector.text import clean, clean_json
+from collector.text import clean, clean_json, storable
 
 Int = Annotated[int, Meta(ge=-(2**31), lt=2**31)]
 Cid = Annotated[int, Meta(ge=-(2**53), le=2**53)]
@@ -30,6 +30,7 @@ SERVICE_CALLSIGNS = frozenset({"AFVDATA", "AFV-SLURPER", "DATA", "DATASVR", "SUP
 NAME_LENGTH, SERVER_LENGTH, FREQUENCY_LENGTH, ATIS_LINES, ATIS_LINE_LENGTH = 100, 40, 12, 100, 500
 # New keys that a feed may teach the decoders; a feed of random keys must not fill the memory.
 MOST_LEARNED_KEYS = 32
+MOST_ENTRIES = 100
 KEPT_REJECTS = 10
 HPA_PER_INCH = 33.8639
 SQUAWKS = frozenset(f"{code:04o}" for code in range(8**4))
@@ -242,8 +243,7 @@ class _Decoder:
     def extras(self, record: Struct) -> dict[str, Any]:
         """The values of the learned keys that `record` has."""
         values = {key: getattr(record, f"learned_{i}", UNSET) for i, key in enumerate(self.learned)}
-        values = {key: value for key, value in values.items() if value is not UNSET}
-        return _storable(values) if values else values
+        return {key: storable(value) for key, value in values.items() if value is not UNSET}
 
     def _learn(self, item: bytes) -> bool:
         """Whether `item` had keys to learn."""
@@ -261,11 +261,6 @@ class _Decoder:
 def _is_nameable(key: str) -> bool:
     """Whether a key may become a field's name."""
     return len(key) <= 64 and key.isprintable() and not set(key) & set('\\"')
-
-
-def _storable(value: Any) -> Any:
-    """A JSON value with clean text, in its keys too."""
-    return msgspec.json.decode(clean_json(msgspec.json.encode(value)))
 
 
 class _Envelope(Record):
@@ -398,11 +393,16 @@ def parse_feed(content: bytes) -> Feed:
         atis=_latest_of_each("atis", body.atis, feed_at, rejects),
         prefiles=_latest_of_each("prefiles", body.prefiles, feed_at, rejects),
         servers=body.servers,
-        references=_storable({name: getattr(body, name) for name in _REFERENCES}),
+        references={name: _entries(getattr(body, name)) for name in _REFERENCES},
         counts=counts,
         rejects=rejects,
         new_keys=_new_keys(body),
     )
+
+
+def _entries(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The entries of a reference list; the feed has fourteen ratings at most."""
+    return [storable(entry) for entry in listed[:MOST_ENTRIES]]
 
 
 def _new_keys(body: Any) -> list[str]:

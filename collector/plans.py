@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
-from collector.text import clean, clean_json
+from collector.text import clean, clean_json, storable
 
 FEET_PER_TEN_METRES = 32.8084
 # Most characters kept of each text; the longest recorded route had 1,081.
@@ -94,7 +94,7 @@ def parse_plan(raw: bytes) -> Plan | None:
         for key, length in LENGTHS.items():
             if isinstance(known.get(key), str):
                 known[key] = clean(known[key], length)
-        unknown = {key: values[key] for key in sorted(values.keys() - _FIELDS)[:16]}
+        unknown = {key[:64]: storable(values[key]) for key in sorted(values.keys() - _FIELDS)[:16]}
         return msgspec.convert({**known, "extra": unknown}, Plan)
     except (msgspec.DecodeError, RecursionError) as error:
         raise PlanRejected(f"flight_plan: {error}") from None

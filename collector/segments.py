@@ -29,6 +29,12 @@ def segments(track: Track, left_ms: Iterable[int]) -> list[Track]:
     return [track.select(slice(*piece)) for piece in zip(starts, ends, strict=True) if len(track)]
 
 
+def join(pieces: list[Track]) -> Track:
+    """One track of several, in their order."""
+    columns = ([getattr(piece, name) for piece in pieces] for name in Track.__slots__)
+    return Track(*(np.concatenate(column or [np.empty(0)]) for column in columns))
+
+
 class Measures(Struct, frozen=True, kw_only=True):
     """What the positions of a flight tell; None where too few of them know it.
 

@@ -41,6 +41,7 @@ ROWS: dict[ListName, Any] = {
 }
 CHECK_EVERY_S = 1.0  # how long a process believes its own memory
 TIMEOUT_S = 0.5  # of Redis, in a request
+REST_S = 5.0  # before it is asked again: as a black hole it would cost each request its timeout
 _HEAD, _KNOWN, _HITS = "live:head", "live:known", "live:hits"
 
 
@@ -168,6 +169,8 @@ class _Shown:
 
     def _load(self) -> Feed:
         if self._feed is None:
+            if _memory.rests():  # of those who waited for each other only the first has to ask
+                raise LookupError("Redis was away a moment ago.")
             entry = _buffer().get(self.head.feed_at)
             content = _redis().hget(_KNOWN, "collector")
             if content:
@@ -196,6 +199,14 @@ class _Memory:
             self.checked_at = now
             return True
 
+    def rest(self) -> None:
+        """Redis is away: ask it later."""
+        self.checked_at = time.monotonic() + REST_S - CHECK_EVERY_S
+
+    def rests(self) -> bool:
+        """Whether Redis was away a moment ago."""
+        return self.checked_at > time.monotonic()
+
 
 _memory = _Memory()
 
@@ -219,8 +230,11 @@ def get(name: ListName, audience: Audience) -> Rendering | None:
     _memory.counted["misses"] += 1
     try:
         return shown.rendering(name, audience)
-    except (redis.RedisError, LookupError, FeedError, FeedRejected):
-        return None
+    except redis.RedisError:
+        _memory.rest()
+    except (LookupError, FeedError, FeedRejected):
+        pass
+    return None
 
 
 def _newest() -> _Shown | None:
@@ -229,6 +243,7 @@ def _newest() -> _Shown | None:
             _push_counts()
             content = _redis().get(_HEAD)
         except redis.RedisError:
+            _memory.rest()
             return _memory.shown
         head = msgspec.json.decode(content, type=Head) if content else None
         if head is None or _memory.shown is None or head != _memory.shown.head:

@@ -4,7 +4,11 @@ PostgreSQL refuses NUL, and neither it nor UTF-8 can hold half of a surrogate pa
 """
 
 import re
+from typing import Any
 
+import msgspec
+
+MOST_JSON = 4000  # bytes kept of a value whose meaning nobody knows
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Escapes in JSON text: those to keep (among them a backslash, and whole surrogate pairs) and
@@ -33,3 +37,11 @@ def clean_json(content: bytes) -> bytes:
 
 def _repair(match: re.Match[str]) -> str:
     return match["kept"] or REPLACEMENT
+
+
+def storable(value: Any, most: int = MOST_JSON) -> Any:
+    """A JSON value with clean text; of a long one the first `most` bytes of its JSON, as text."""
+    content = clean_json(msgspec.json.encode(value))
+    if len(content) > most:
+        return content[:most].decode("utf-8", "ignore")
+    return msgspec.json.decode(content)

@@ -18,7 +18,7 @@ LEAST_COMPRESSED = 1000  # bytes; less is not worth the while
 
 def freshness_headers(age: Freshness) -> dict[str, str]:
     """How old the newest feed is; no age before the first feed."""
-    headers = {"X-Feed-State": age.state}
+    headers: dict[str, str] = {"X-Feed-State": age.state}
     if age.age_s is not None:
         headers["X-Data-Age"] = str(round(age.age_s))
     return headers

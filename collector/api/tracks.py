@@ -18,7 +18,7 @@ from collector.api.renderers import PLACES, PLAIN
 from collector.api.schema import row_formats, schema_of
 from collector.columns import integers, numbers, times
 from collector.models import Flight
-from collector.segments import Measures, measure
+from collector.segments import Measures, join, measure
 from collector.services.tracking import observed_seconds, pieces_of
 from collector.tracks import Track
 from monitoring.api.parameters import StrictParametersMixin
@@ -82,17 +82,15 @@ class TrackView(CompressedMixin, StrictParametersMixin, generics.GenericAPIView[
 
 
 def _columns(pieces: list[Track]) -> TrackColumns:
-    def joined(name: str) -> Any:
-        return np.concatenate([getattr(piece, name) for piece in pieces] or [np.empty(0)])
-
+    whole = join(pieces)
     return TrackColumns(
-        at=times(joined("at_ms").astype(np.int64)),
-        latitude=joined("latitude").tolist(),
-        longitude=joined("longitude").tolist(),
-        altitude=integers(joined("altitude")),
-        groundspeed=integers(joined("groundspeed")),
-        heading=integers(joined("heading")),
-        qnh_i_hg=numbers(joined("qnh_i_hg")),
+        at=times(whole.at_ms),
+        latitude=whole.latitude.tolist(),
+        longitude=whole.longitude.tolist(),
+        altitude=integers(whole.altitude),
+        groundspeed=integers(whole.groundspeed),
+        heading=integers(whole.heading),
+        qnh_i_hg=numbers(whole.qnh_i_hg),
         piece=np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces]).tolist(),
     )
 

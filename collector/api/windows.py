@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from collector.api.delivery import CompressedMixin
-from collector.api.filters import bbox, span
+from collector.api.filters import Box, bbox, span
 from collector.api.members import sees_members
 from collector.api.renderers import PLAIN
 from collector.api.schema import BBOX, query, schema_of
@@ -19,6 +19,8 @@ from collector.columns import integers
 from collector.identity import epoch_ms
 from collector.models import Flight
 from collector.privacy import pseudonym
+from collector.segments import join
+from collector.services.exporting import windows
 from collector.tracks import Track, read_tracks
 from monitoring.api import parameters
 from monitoring.api.parameters import StrictParametersMixin
@@ -81,12 +83,22 @@ class WindowView(CompressedMixin, StrictParametersMixin):
         if until - since > timedelta(seconds=MOST_STEPS * step):
             reason = f"Must divide the window into at most {MOST_STEPS} steps."
             raise ValidationError({"step": [reason]})
-        track = read_tracks(since, until).between(since, until)
-        if box := bbox(request):
-            track = track.select(box.mask(track.latitude, track.longitude))
-        track = _thinned(track, epoch_ms(since), step * 1000)
+        track = _read(since, until, step * 1000, bbox(request))
         flights = _window_flights(track, epoch_ms(since), sees_members(request))
         return Response(WindowAnswer(since, until, step, flights))
+
+
+def _read(since: datetime, until: datetime, step_ms: int, box: Box | None) -> Track:
+    """The thinned tracks, flight by flight; memory holds all positions of one window only."""
+    parts = []
+    for window in windows(since, until):
+        part = read_tracks(window, window).between(since, until)
+        if box:
+            part = part.select(box.mask(part.latitude, part.longitude))
+        parts.append(_thinned(part, epoch_ms(since), step_ms))
+    whole = join(parts)
+    whole = whole.select(np.lexsort((whole.at_ms, whole.flight_id)))
+    return _thinned(whole, epoch_ms(since), step_ms)
 
 
 def _thinned(track: Track, since_ms: int, step_ms: int) -> Track:

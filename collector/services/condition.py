@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 from django.conf import settings
 from django.core.cache import cache
@@ -21,6 +21,7 @@ from monitoring import runtime
 
 Condition = Literal["healthy", "degraded", "unhealthy"]
 _OF_STATE: dict[str, Condition] = {"fresh": "healthy", "stale": "degraded", "outage": "unhealthy"}
+T = TypeVar("T")
 # Without these nothing current can be shown or kept; without the others something still works.
 VITAL = ("database", "feed")
 
@@ -46,20 +47,21 @@ def report() -> Report:
     """Measure everything once. PostgreSQL is waited for once, however much would be asked of it."""
     has_database, stored = _try(past.newest_poll)
     has_cache, _ = _try(_use_cache)
-    has_buffer, depth = _try(_depth)
+    # Of the same server: nobody waits for it twice.
+    _, depth = _try(_depth) if has_cache else (False, None)
     head = snapshots.head() or (current.head() if has_database else None)
     age = current.age_of(head)
     services: dict[str, Condition] = {
         "database": "healthy" if has_database else "unhealthy",
         "cache": "healthy" if has_cache else "unhealthy",
-        "buffer": _of_buffer(depth) if has_buffer else "unhealthy",
+        "buffer": _of_buffer(depth) if depth else "unhealthy",
         "feed": _OF_STATE[age.state],
         "flush": _of_flush(head, stored) if has_database else "unhealthy",
     }
     return Report(services, age, head, _network(has_database))
 
 
-def _try(ask: Callable[[], Any]) -> tuple[bool, Any]:
+def _try(ask: Callable[[], T]) -> "tuple[bool, T | None]":
     """Whether a server answers, and what."""
     try:
         return True, ask()

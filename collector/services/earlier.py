@@ -8,19 +8,23 @@ from collector.models import Flight
 from collector.tracks import read_track
 
 TOP_SPEED_OF = timedelta(minutes=10)
-# In the order of `EarlierFlight`'s fields.
-_COLUMNS = (
-    *("id", "cid", "departure", "arrival"),
-    *("last_seen_at", "last_latitude", "last_longitude"),
-)
 
 
 def earlier_flights(cids: Collection[int], since: datetime) -> Iterator[EarlierFlight]:
     """The flights of `cids` with a plan and a place that have left, and were seen since a time."""
-    left = Flight.objects.filter(cid__in=cids, last_seen_at__gte=since, last_latitude__isnull=False)
+    left = Flight.objects.filter(cid__in=cids, last_seen_at__gte=since)
     planned = left.exclude(departure="").exclude(arrival="")
-    for values in planned.values_list(*_COLUMNS):
-        yield EarlierFlight(*values)
+    for flight in planned:
+        if flight.last_seen_at and flight.last_latitude is not None:
+            yield EarlierFlight(
+                id=flight.id,
+                cid=flight.cid,
+                departure=flight.departure,
+                arrival=flight.arrival,
+                last_seen_at=flight.last_seen_at,
+                latitude=flight.last_latitude,
+                longitude=flight.last_longitude or 0.0,
+            )
 
 
 def top_speed_kt(flight_id: int, until: datetime) -> float:

@@ -8,20 +8,25 @@ import numpy as np
 
 from collector.models import Flight
 from collector.models.positions import WINDOW, window_of
-from collector.tracks import Track, read_tracks
+from collector.tracks import RENEWED_WITHIN, Track, read_tracks
 
 
 def export_batches(since: datetime, until: datetime) -> Iterator[dict[str, Any]]:
-    """The positions between two times with their flights, in the columns of `parquet.SCHEMA`.
-
-    A window holds what its feeds brought, whose own times may be a little earlier: so the window
-    after the last one is read too.
-    """
-    window = window_of(since)
-    while window <= until + WINDOW:
+    """The positions between two times with their flights, in the columns of `parquet.SCHEMA`."""
+    for window in windows(since, until):
         track = read_tracks(window, window).between(since, until)
         if len(track):
             yield _batch(track)
+
+
+def windows(since: datetime, until: datetime) -> Iterator[datetime]:
+    """The starts of the windows that hold the positions between two times.
+
+    A window holds what its feeds brought, whose own times are up to three minutes earlier.
+    """
+    window = window_of(since)
+    while window <= until + RENEWED_WITHIN:
+        yield window
         window += WINDOW
 
 

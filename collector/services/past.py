@@ -90,7 +90,7 @@ COUNTED_FOR, COUNTED_EVERY = timedelta(hours=24), timedelta(minutes=15)
 @lru_cache(maxsize=16)
 def counts_before(feed_at: datetime) -> list[Counts]:
     """The numbers of the day up to a feed: of the newest feed in each quarter of an hour."""
-    values = {"since": feed_at - COUNTED_FOR, "feed_at": feed_at, "every": COUNTED_EVERY}
+    values: Any = {"since": feed_at - COUNTED_FOR, "feed_at": feed_at, "every": COUNTED_EVERY}
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS, values)
         return [Counts(*row) for row in cursor.fetchall()]

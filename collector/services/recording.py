@@ -35,11 +35,13 @@ def store_feed(
     ):
         return None
     at = feed.feed_at
+    # A prefile leaves the feed in which its pilot comes.
+    waited = state.prefiles.plans()
     prefiles = state.prefiles.advance(at, feed.prefiles)
     flights = state.flights.advance(
         at,
         feed.pilots,
-        state.prefiles.plans(),
+        waited | state.prefiles.plans(),
         earlier,
         parsing.extras_reader("pilots"),
     )

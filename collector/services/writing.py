@@ -77,8 +77,9 @@ def write_flights(feed_at: datetime, changes: FlightChanges) -> None:
     )
     write_positions(feed_at, changes.positions)
     for flight in changes.bound:
-        waiting = Prefile.objects.filter(cid=flight.cid, callsign=flight.callsign, flight=None)
-        waiting.filter(last_seen_at__isnull=True).update(flight_id=flight.id)
+        own = Prefile.objects.filter(cid=flight.cid, callsign=flight.callsign)
+        newest = own.order_by("-first_seen_at").values("pk")[:1]
+        Prefile.objects.filter(pk__in=newest, flight=None).update(flight_id=flight.id)
 
 
 def _flight_row(flight: OpenFlight, end_reason: str = "") -> Row:

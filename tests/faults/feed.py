@@ -90,7 +90,6 @@ class SimulatedFeed:
         """End the server: from now on connections are refused."""
         self._process.kill()
         self._process.join()
-        self._process.close()
 
     def _make_bodies(self, at: datetime) -> tuple[bytes, bytes]:
         return self._network.data(at), self._network.transceivers(at)

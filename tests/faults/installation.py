@@ -96,7 +96,7 @@ class Installation:
         self, folder: Path, ends: ExitStack, cluster: Path, aircraft: int, **variables: str
     ) -> None:
         """Start all but the processes; `ends` will end everything, in turn."""
-        self._folder = folder
+        self.folder = folder
         self._ends = ends
         subprocess.run(["cp", "-a", cluster, folder / "postgres"], check=True)  # noqa: S607
         self.postgres = start_postgres(folder, settings={})  # production's: durable
@@ -142,7 +142,7 @@ class Installation:
             if number:
                 command = tuple(part.replace("@localhost", f"@{number}") for part in command)
             environment = self.environment | {"PROCESS_NAME": kind}
-            self.processes[name] = SiteProcess(command, environment, self._folder / f"{name}.log")
+            self.processes[name] = SiteProcess(command, environment, self.folder / f"{name}.log")
             self._ends.callback(self.processes[name].end)
             self.processes[name].start()
         for name in names:

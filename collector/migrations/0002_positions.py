@@ -58,6 +58,7 @@ JOIN collector_feedwindow f USING (window_at)
 CROSS JOIN LATERAL generate_series(1, cardinality(t.feeds)) AS i;
 """
 
+
 class Migration(migrations.Migration):
     """Positions, hot and cold."""
 

@@ -39,7 +39,6 @@ ROWS: dict[ListName, Any] = {
     "positions": list[LivePosition],
     "network": NetworkStatus,
 }
-PAUSE_S = 5.0  # in which a Redis that did not answer is not asked again
 CHECK_EVERY_S = 1.0  # how long a process believes its own memory
 TIMEOUT_S = 0.5  # of Redis, in a request
 REST_S = 5.0  # before it is asked again: as a black hole it would cost each request its timeout

@@ -84,9 +84,9 @@ def addresses() -> feed.Addresses:
     period = int(time.monotonic() / READ_AGAIN_AFTER_S)
     chosen = _directory(period).choose(random.SystemRandom())
     if settings.VATSIM_TRANSCEIVERS_URL:
-        own = feed.Addresses.configured(chosen.data, settings.VATSIM_TRANSCEIVERS_URL)
-        host = feed.hostname(settings.VATSIM_TRANSCEIVERS_URL)
-        return replace(own, trusted_hosts=chosen.trusted_hosts | {host})
+        own = settings.VATSIM_TRANSCEIVERS_URL
+        trusted = chosen.trusted_hosts | {feed.hostname(own)}
+        return feed.Addresses(chosen.data, own, trusted)
     return chosen
 
 

@@ -5,7 +5,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,13 @@ from collector.services import flushing
 from collector.services.flushing import flush
 from collector.services.polling import Fetched, take
 from monitoring import runtime
-from tests.faults.feed import SimulatedFeed
+from tests.faults.feed import Bodies
 from tests.faults.installation import Installation, prepare_cluster
 from tests.faults.rows import Rows, read_rows
 from tests.faults.scale import FULL, SEED
 
 Install = Callable[..., Installation]
-Undisturbed = Callable[..., Rows]
+Undisturbed = Callable[[Iterable[Bodies]], Rows]
 
 
 def pytest_report_header() -> str:
@@ -77,12 +76,10 @@ def undisturbed(db: None) -> Undisturbed:
     runtime.forget()
     Source.objects.create(kind=Source.Kind.SIMULATED)
 
-    def undisturbed(
-        feed: SimulatedFeed, times: Iterable[datetime], transceivers: bool = True
-    ) -> Rows:
-        for at in times:
-            data, radios = map(_body, feed.bodies(at))
-            take(Fetched(data, radios if transceivers else None, "", timezone.now(), 0.1), buffer, "simulated")
+    def undisturbed(bodies: Iterable[Bodies]) -> Rows:
+        for data, transceivers in bodies:
+            radios = _body(transceivers) if transceivers else None
+            take(Fetched(_body(data), radios, "", timezone.now(), 0.1), buffer, "simulated")
             flush(buffer)
         with connection.cursor() as cursor:
             return read_rows(cursor)

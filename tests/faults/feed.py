@@ -1,8 +1,8 @@
 """The simulated feed, served by a process of its own on a clock that the test moves."""
 
 import time
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from multiprocessing import get_context
 from typing import Any
 
@@ -10,11 +10,12 @@ import urllib3
 
 from collector.simulation.faults import DATA, Answer
 from collector.simulation.network import Network
-from collector.simulation.server import FeedServer
+from collector.simulation.server import FILES, FeedServer
 from vatsim_site.embedded import ports
 
 START = datetime(2025, 3, 1, 12, tzinfo=UTC)
 STEP = timedelta(seconds=15)
+Bodies = tuple[bytes, bytes | None]  # data and transceivers
 _SPAWN = get_context("spawn")
 
 
@@ -44,7 +45,6 @@ class SimulatedFeed:
         self.port = ports.choose_free()
         self._asked = _SPAWN.Value("q", 0)
         self._network = Network(aircraft=aircraft)
-        self.bodies = lru_cache(maxsize=None)(self._make_bodies)
         self.start()
 
     @property
@@ -73,6 +73,23 @@ class SimulatedFeed:
     def pause(self) -> None:
         self.clock.set(self.clock.now())
 
+    def bodies(self, at: datetime) -> tuple[bytes, bytes]:
+        """What is served at a time."""
+        return self._network.data(at), self._network.transceivers(at)
+
+    def all_bodies(self, times: Iterable[datetime], transceivers: bool = True) -> Iterator[Bodies]:
+        """What is served at these times, one after the other."""
+        for at in times:
+            data, radios = self.bodies(at)
+            yield data, radios if transceivers else None
+
+    def download(self) -> Bodies:
+        """What is served now, faults included."""
+        data, transceivers = (
+            urllib3.request("GET", self.url + path, timeout=5).data for path in FILES
+        )
+        return data, transceivers
+
     def break_with(self, *faults: str) -> None:
         response = urllib3.request("POST", f"{self.url}/faults", json={"faults": faults}, timeout=5)
         assert response.status == 200, response.data
@@ -90,9 +107,6 @@ class SimulatedFeed:
         """End the server: from now on connections are refused."""
         self._process.kill()
         self._process.join()
-
-    def _make_bodies(self, at: datetime) -> tuple[bytes, bytes]:
-        return self._network.data(at), self._network.transceivers(at)
 
 
 class _CountingServer(FeedServer):

@@ -154,7 +154,9 @@ class Installation:
             with suppress(urllib3.exceptions.HTTPError):
                 return self.get("/health/live").status == 200
             return False
-        return {"collecting": " ready.", "beat": "beat: Starting..."}[kind] in self.processes[name].said
+        return {"collecting": " ready.", "beat": "beat: Starting..."}[kind] in self.processes[
+            name
+        ].said
 
     @property
     def worker(self) -> SiteProcess:
@@ -278,7 +280,9 @@ class Installation:
 
     def stored(self) -> list[datetime]:
         """The times of the feeds in PostgreSQL, oldest first."""
-        rows = self.query("SELECT feed_at FROM collector_poll WHERE outcome = 'accepted' ORDER BY 1")
+        rows = self.query(
+            "SELECT feed_at FROM collector_poll WHERE outcome = 'accepted' ORDER BY 1"
+        )
         return [feed_at for (feed_at,) in rows]
 
     def count(self, table: str) -> int:

@@ -23,7 +23,7 @@ def test_two_beats_and_two_workers_store_the_same_as_one(
         site.pass_time(shortened(30))
     site.settle()
     assert len(site.stored()) == site.taken()
-    assert_same(site.rows(), undisturbed(site.feed, site.stored(), transceivers=False))
+    assert_same(site.rows(), undisturbed(site.feed.all_bodies(site.stored(), transceivers=False)))
 
 
 def test_two_polls_at_once_take_a_feed_once(install: Install, undisturbed: Undisturbed) -> None:
@@ -38,7 +38,7 @@ def test_two_polls_at_once_take_a_feed_once(install: Install, undisturbed: Undis
         site.send("flush", "flush")
     site.settle()
     assert site.taken() == len(site.stored()) == 10
-    assert_same(site.rows(), undisturbed(site.feed, site.stored()))
+    assert_same(site.rows(), undisturbed(site.feed.all_bodies(site.stored())))
 
 
 def test_a_worker_that_was_away_does_not_make_up_for_missed_polls(install: Install) -> None:

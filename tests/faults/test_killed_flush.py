@@ -33,7 +33,7 @@ def test_killing_the_flush_loses_and_doubles_nothing(
             site.fill([site.feed.next()])
             waits_s.append(_wait_until_all_is_stored(site))
     print(f"{KILLS} kills in {tries} flushes; all was stored after {max(waits_s):.2f} s at most")
-    assert_same(site.rows(), undisturbed(site.feed, site.stored()))
+    assert_same(site.rows(), undisturbed(site.feed.all_bodies(site.stored())))
 
 
 def _begin_flush(site: Installation) -> int:

@@ -75,4 +75,6 @@ def test_a_pilot_who_is_listed_twice_gets_one_row_the_later_one(install: Install
 
 
 def _pilots(site: Installation) -> list[dict[str, str]]:
-    return urllib3.request("GET", f"{site.feed.url}/v3/vatsim-data.json", timeout=5).json()["pilots"]
+    return urllib3.request("GET", f"{site.feed.url}/v3/vatsim-data.json", timeout=5).json()[
+        "pilots"
+    ]

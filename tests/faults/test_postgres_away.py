@@ -48,7 +48,7 @@ def test_everything_is_fresh_soon_after_postgres_was_away(
         print(f"PostgreSQL, {fault.__name__}: fresh after {fresh_s:.1f} s")
     site.settle()
     assert len(site.stored()) == site.taken()
-    assert_same(site.rows(), undisturbed(site.feed, site.stored(), transceivers=False))
+    assert_same(site.rows(), undisturbed(site.feed.all_bodies(site.stored(), transceivers=False)))
 
 
 def test_pages_say_that_postgres_is_away_and_public_live_lists_go_on(install: Install) -> None:

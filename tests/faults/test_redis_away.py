@@ -40,7 +40,7 @@ def test_no_feed_is_lost_while_redis_is_away(install: Install, undisturbed: Undi
         print(f"Redis, {fault.__name__}: fresh after {fresh_s:.1f} s")
     site.settle()
     assert len(site.stored()) == site.taken()
-    assert_same(site.rows(), undisturbed(site.feed, site.stored(), transceivers=False))
+    assert_same(site.rows(), undisturbed(site.feed.all_bodies(site.stored(), transceivers=False)))
     starts = {name: process.starts for name, process in site.processes.items()}
     print(f"starts of processes: {starts}")
 
@@ -61,7 +61,7 @@ def test_emptying_redis_loses_at_most_what_was_not_flushed(
     assert times[: len(stored)] == stored
     # What the new buffer took is there, but for a feed that was stored before.
     assert len(times) - len(stored) >= site.taken() - 1
-    assert_same(site.rows(), undisturbed(site.feed, times, transceivers=False))
+    assert_same(site.rows(), undisturbed(site.feed.all_bodies(times, transceivers=False)))
 
 
 def test_pages_answer_from_postgres_while_redis_is_a_black_hole(install: Install) -> None:

@@ -28,7 +28,7 @@ test-faults: environment-dev ## The long tests: killed processes, servers that g
 check: environment-dev ## Format, lint, types, floors, deployment, migrations, locks, docker-compose.yml
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
-	$(PRODUCTION) $(PY) -m mypy
+	$(PRODUCTION) $(PY) -m mypy --no-incremental
 	.venv/bin/lint-imports
 	$(PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
 	$(PRODUCTION) $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run

@@ -33,6 +33,7 @@ _ROW = np.dtype(
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 _NULL = (-1).to_bytes(4, "big", signed=True)
+INDEX, PAGES_PER_RANGE = "_feed_at_flight_id_idx", 2  # as migration 0002 makes it
 _POSTGRES_EPOCH_MS = 946_684_800_000  # 2000-01-01
 
 
@@ -44,10 +45,32 @@ def write_positions(feed_at: datetime, flights: Sequence[OpenFlight]) -> None:
         partition = _ensure_hot_partition(cursor, window_of(feed_at))
         with cursor.copy(f"COPY {partition} ({_COLUMNS}) FROM STDIN BINARY") as copy:
             copy.write(_HEADER + _rows(feed_at, flights) + _TRAILER)
-        # Tells the index of the pages just written.
-        cursor.execute(
-            "SELECT brin_summarize_new_values(%s)", [f"{partition}_feed_at_flight_id_idx"]
-        )
+        _index_pages(cursor, partition, feed_at)
+
+
+def _index_pages(cursor: CursorWrapper, partition: str, feed_at: datetime) -> None:
+    """Tell the BRIN index of the pages that a feed has filled.
+
+    Not of the one that it began, nor of the empty ones that PostgreSQL adds in advance: rows that
+    come into pages which the index knows change it one by one, and that costs more than the rows.
+    """
+    cursor.execute(
+        _FILLED_PAGES.format(partition=partition),
+        {"feed_at": feed_at, "step": PAGES_PER_RANGE, "index": f"{partition}{INDEX}"},
+    )
+
+
+# From the range that the feed before left half full.
+_FILLED_PAGES = """
+    SELECT count(brin_summarize_range(%(index)s, block))
+    FROM (
+        SELECT ((min(ctid)::text::point)[0])::bigint AS first,
+               ((max(ctid)::text::point)[0])::bigint AS last
+        FROM {partition} WHERE feed_at = %(feed_at)s
+    ) AS filled,
+    generate_series(greatest(first - first %% %(step)s - %(step)s, 0), last - %(step)s, %(step)s)
+        AS block
+"""
 
 
 def _rows(feed_at: datetime, flights: Sequence[OpenFlight]) -> bytes:
@@ -114,7 +137,9 @@ def _ensure_partition(
     cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [partition])
     if cursor.fetchone()[0]:
         return
-    cursor.execute(f"CREATE TABLE {partition} (LIKE {table} INCLUDING ALL)")
+    # Hot partitions live for minutes: vacuuming them would be work for nothing.
+    options = "WITH (autovacuum_enabled = false)" if table == HOT else ""
+    cursor.execute(f"CREATE TABLE {partition} (LIKE {table} INCLUDING ALL) {options}")
     cursor.execute(
         f"ALTER TABLE {table} ATTACH PARTITION {partition} FOR VALUES FROM (%s) TO (%s)",
         [since, until],

@@ -21,8 +21,8 @@ class TuningAdmin(CollectedAdmin):
         *("callsign", "radio", "mhz", "since_at", "until_at"),
         *("latitude", "longitude", "height_msl_m", "height_agl_m"),
     )
-    list_filter = (OpenFilter, "since_at")
-    ordering = ("-since_at", "-id")
+    list_filter = (OpenFilter,)
+    ordering = ("-id",)  # in which they began
     search_fields = ("callsign", "frequency")
     search_help_text = "A whole callsign, or a frequency in MHz with its point: 122.8"
     fields = (

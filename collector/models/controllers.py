@@ -81,7 +81,9 @@ class ControllerSession(models.Model):
 class SessionPeriod(models.Model):
     """One row: an uninterrupted run of feeds in which a session looked the same."""
 
-    session = models.ForeignKey(ControllerSession, on_delete=models.CASCADE, related_name="periods")
+    session = models.ForeignKey(
+        ControllerSession, on_delete=models.CASCADE, related_name="periods", db_index=False
+    )
     since_at = models.DateTimeField(help_text="first feed")
     until_at = models.DateTimeField(null=True, help_text="last feed; null while it goes on")
     name = models.CharField(max_length=100, blank=True)

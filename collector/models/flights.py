@@ -123,7 +123,9 @@ class Flight(models.Model):
 class FlightPlan(PlanFields):
     """One row: one revision of a flight's plan."""
 
-    flight = models.ForeignKey(Flight, on_delete=models.CASCADE, related_name="plans")
+    flight = models.ForeignKey(
+        Flight, on_delete=models.CASCADE, related_name="plans", db_index=False
+    )
     feed_at = models.DateTimeField(help_text="the feed that brought it")
 
     class Meta:
@@ -139,7 +141,9 @@ class FlightPlan(PlanFields):
 class Presence(models.Model):
     """One row: an uninterrupted run of feeds that had a flight, under one logon and squawk."""
 
-    flight = models.ForeignKey(Flight, on_delete=models.CASCADE, related_name="presences")
+    flight = models.ForeignKey(
+        Flight, on_delete=models.CASCADE, related_name="presences", db_index=False
+    )
     logon_time = models.DateTimeField()
     transponder = models.CharField(max_length=4, null=True)
     since_at = models.DateTimeField(help_text="first feed")

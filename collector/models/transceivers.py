@@ -35,8 +35,6 @@ class Tuning(models.Model):
         indexes = [
             # Who had what tuned at a time.
             GistIndex(Period("since_at", "until_at"), name="tuning_period"),
-            # The admin's list, newest first.
-            models.Index(fields=["-since_at", "-id"], name="tuning_since"),
         ]
 
     def __str__(self) -> str:

@@ -23,12 +23,29 @@ from tests.faults.installation import Installation, prepare_cluster
 from tests.faults.rows import Rows, read_rows
 from tests.faults.scale import FULL, SEED
 
+Note = Callable[[str], None]
 Install = Callable[..., Installation]
 Undisturbed = Callable[[Iterable[Bodies]], Rows]
 
 
+_figures: list[str] = []
+
+
 def pytest_report_header() -> str:
     return f"faults: FAULT_SEED={SEED} FULL={int(FULL)}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was measured, and with which dice."""
+    if _figures:
+        terminalreporter.section(f"faults: FAULT_SEED={SEED} FULL={int(FULL)}")
+        terminalreporter.write("\n".join([*_figures, ""]))
+
+
+@pytest.fixture
+def note() -> Note:
+    """Keep a figure for the end of the run."""
+    return _figures.append
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +80,6 @@ def _folder() -> Iterator[Path]:
 @pytest.fixture
 def chance() -> random.Random:
     """The dice of one test: the same seed throws the same."""
-    print(f"FAULT_SEED={SEED}")
     return random.Random(SEED)
 
 

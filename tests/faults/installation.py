@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -18,7 +18,6 @@ import psycopg
 import redis
 import urllib3
 from celery import Celery
-from django.conf import settings
 
 from collector.buffer import FAILURES, FEEDS, BufferedFeed, Document, FeedBuffer, connect
 from collector.feed import pack
@@ -33,10 +32,11 @@ from vatsim_site.embedded.servers import start_postgres, start_valkey
 ROOT = Path(__file__).parents[2]
 T = TypeVar("T")
 FETCH_LIMIT_S = shortened(9)
+LATE = timedelta(seconds=45)  # age of the newest feed from which it is late, in the feed's time
 
 
 class SiteProcess:
-    """One process of the site with its children, started again after its end as a supervisor would."""
+    """One process of the site, with its children."""
 
     def __init__(self, command: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
         self._command = command
@@ -65,12 +65,14 @@ class SiteProcess:
             )
 
     def keep_running(self) -> None:
+        """Start it again if it has ended, as a supervisor would."""
         if self.is_wanted and self._process and self._process.poll() is not None:
             self.start()
 
     def children(self) -> list[psutil.Process]:
         assert self._process
-        return psutil.Process(self._process.pid).children()
+        children = psutil.Process(self._process.pid).children()
+        return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
 
     def signal(self, number: signal.Signals) -> None:
         assert self._process
@@ -217,10 +219,12 @@ class Installation:
 
     def flush(self) -> None:
         """Have everything flushed that the buffer holds and that is plausible."""
-        before = self.worker.said.count("flush: FlushResult")
+        before = self._flushes()
         self.send("flush")
-        done = lambda: self.worker.said.count("flush: FlushResult") > before
-        self.wait_for(done, 90, "the flush is done")
+        self.wait_for(lambda: self._flushes() > before, 90, "the flush is done")
+
+    def _flushes(self) -> int:
+        return self.worker.said.count("flush: FlushResult")
 
     def collect(self, feeds: int = 1) -> None:
         """Poll the next feeds and flush them."""
@@ -240,23 +244,28 @@ class Installation:
         """Let the feed's time run, as fast as this run is."""
         self.feed.run(SPEED)
 
-    def seconds_until_fresh(self, within_s: float) -> float:
-        """How long it takes from now until a feed of now is stored."""
-        now = self.feed.at
-        fresh = lambda: self.stored()[-1] >= now
-        return self.seconds_until(fresh, within_s, "a feed of now is stored")
+    def is_fresh(self) -> bool:
+        """Whether all is stored but perhaps the newest feed, and what is stored is not late."""
+        return self._age_of_newest() < LATE and self.buffer.depth().feeds <= 1
+
+    def _age_of_newest(self) -> timedelta:
+        return self.feed.clock.now() - self.stored()[-1]
 
     def settle(self) -> None:
-        """Let the feed's time stand, and wait until the buffer has nothing left to store."""
+        """Wait for a feed of now; then let the feed's time stand until everything is stored."""
+        now = self.feed.at
+        self.wait_for(lambda: self.stored()[-1] >= now, 60, "a feed of now is stored")
         self.feed.pause()
         self.pass_time(3 * shortened(15))
         self.wait_for(lambda: not self.buffer.depth().feeds, 60, "all is stored")
 
     def active_processes(self, task: str) -> list[int]:
-        """The processes that are working on a task now."""
+        """The living processes that are working on a task now."""
         name = worker_name("collecting")
         answers = self._celery.control.inspect(destination=[name], timeout=2).active() or {}
-        return [each["worker_pid"] for each in answers.get(name, []) if task in each["name"]]
+        working = {each["worker_pid"] for each in answers.get(name, []) if task in each["name"]}
+        # A worker takes a moment to notice that it lost a child.
+        return [child.pid for child in self.worker.children() if child.pid in working]
 
     # --- What there is --------------------------------------------------------------------------
 

@@ -4,35 +4,44 @@ Surrogate ids give way to what they stand for, and columns of the wall clock are
 """
 
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
-_FLIGHT = "concat_ws(' ', f.cid, f.callsign, f.first_seen_at)"
-_OF_FLIGHT = "LEFT JOIN collector_flight f ON f.id = t.flight_id"
-_SESSION = "concat_ws(' ', s.cid, s.callsign, s.first_seen_at)"
 
-# For each table its keys of other rows, what they stand for, columns left out, and its joins.
-_TABLES: dict[str, tuple[str, str, str]] = {
-    "flight": (
-        "jsonb_build_object('plan', p.feed_at, 'continues', " + _FLIGHT + ")",
-        "plan_id, continues_id",
-        "LEFT JOIN collector_flightplan p ON p.id = t.plan_id"
-        " LEFT JOIN collector_flight f ON f.id = t.continues_id",
+class _Table(NamedTuple):
+    """How a table is read: what its ids stand for, which columns are left out, and joins."""
+
+    stands_for: str = "'{}'"
+    left_out: tuple[str, ...] = ()
+    joins: str = ""
+
+
+_OF_FLIGHT = _Table(
+    "jsonb_build_object('flight', concat_ws(' ', f.cid, f.callsign, f.first_seen_at))",
+    ("flight_id",),
+    "LEFT JOIN collector_flight f ON f.id = t.flight_id",
+)
+_TABLES = {
+    "flight": _Table(
+        "jsonb_build_object('plan', p.feed_at, 'continues', f.first_seen_at)",
+        ("plan_id", "continues_id"),
+        """LEFT JOIN collector_flightplan p ON p.id = t.plan_id
+           LEFT JOIN collector_flight f ON f.id = t.continues_id""",
     ),
-    "presence": (f"jsonb_build_object('flight', {_FLIGHT})", "flight_id", _OF_FLIGHT),
-    "flightplan": (f"jsonb_build_object('flight', {_FLIGHT})", "flight_id", _OF_FLIGHT),
-    "prefile": (f"jsonb_build_object('flight', {_FLIGHT})", "flight_id", _OF_FLIGHT),
-    "position": (f"jsonb_build_object('flight', {_FLIGHT})", "flight_id", _OF_FLIGHT),
-    "controllersession": ("'{}'", "", ""),
-    "sessionperiod": (
-        f"jsonb_build_object('session', {_SESSION})",
-        "session_id",
+    "presence": _OF_FLIGHT,
+    "flightplan": _OF_FLIGHT,
+    "prefile": _OF_FLIGHT,
+    "position": _OF_FLIGHT,
+    "controllersession": _Table(),
+    "sessionperiod": _Table(
+        "jsonb_build_object('session', concat_ws(' ', s.cid, s.callsign, s.first_seen_at))",
+        ("session_id",),
         "LEFT JOIN collector_controllersession s ON s.id = t.session_id",
     ),
-    "tuning": ("'{}'", "", ""),
-    "poll": ("'{}'", "fetched_at, fetch_seconds, stored_bytes", ""),
-    "rejectedrecord": ("'{}'", "", ""),
-    "unknownkey": ("'{}'", "", ""),
-    "reference": ("'{}'", "", ""),
+    "tuning": _Table(),
+    "poll": _Table(left_out=("fetched_at", "fetch_seconds", "stored_bytes")),
+    "rejectedrecord": _Table(),
+    "unknownkey": _Table(),
+    "reference": _Table(),
 }
 
 Rows = dict[str, Counter[str]]
@@ -40,24 +49,25 @@ Rows = dict[str, Counter[str]]
 
 def read_rows(cursor: Any) -> Rows:
     """The rows of each table, each with how often it is there."""
-    return {table: _read(cursor, table, *spec) for table, spec in _TABLES.items()}
+    return {name: _read(cursor, name, table) for name, table in _TABLES.items()}
 
 
-def _read(cursor: Any, table: str, stands_for: str, left_out: str, joins: str) -> Counter[str]:
+def _read(cursor: Any, name: str, table: _Table) -> Counter[str]:
     cursor.execute(
-        f"SELECT (to_jsonb(t) - %s::text[] || {stands_for}::jsonb)::text"  # noqa: S608
-        f" FROM collector_{table} t {joins}",
-        [["id", *left_out.split(", ")]],
+        f"SELECT (to_jsonb(t) - %s::text[] || {table.stands_for}::jsonb)::text"  # noqa: S608
+        f" FROM collector_{name} t {table.joins}",
+        [["id", *table.left_out]],
     )
     return Counter(row for (row,) in cursor.fetchall())
 
 
 def assert_same(rows: Rows, expected: Rows) -> None:
     """Every row is there, once, and no other."""
-    for table, wanted in expected.items():
-        lost, surplus = wanted - rows[table], rows[table] - wanted
+    assert expected["position"], "nothing to compare"
+    for name, wanted in expected.items():
+        lost, surplus = wanted - rows[name], rows[name] - wanted
         example = "\n".join([*list(lost)[:2], "but there is", *list(surplus)[:2]])
-        assert not lost and not surplus, (
-            f"{table}: {lost.total()} of {wanted.total()} rows are missing and"
+        assert lost == surplus == Counter(), (
+            f"{name}: {lost.total()} of {wanted.total()} rows are missing and"
             f" {surplus.total()} should not be there:\n{example}"
         )

@@ -1,6 +1,6 @@
 """A backlog is worked off while polling goes on, and the buffer's cap drops nothing accepted."""
 
-from tests.faults.conftest import Install
+from tests.faults.conftest import Install, Note
 from tests.faults.scale import FULL
 
 FEEDS = 240 if FULL else 60  # an hour
@@ -9,7 +9,7 @@ WITHIN_S = FEEDS / 2
 
 
 def test_an_hour_of_feeds_is_worked_off_in_two_minutes_while_polling_goes_on(
-    install: Install,
+    install: Install, note: Note
 ) -> None:
     site = install(aircraft=AIRCRAFT)
     site.start("collecting")
@@ -22,7 +22,7 @@ def test_an_hour_of_feeds_is_worked_off_in_two_minutes_while_polling_goes_on(
     )
     polled = site.taken() - FEEDS
     site.settle()
-    print(f"{FEEDS} feeds with {AIRCRAFT} aircraft in {worked_off_s:.1f} s, {polled} polled beside")
+    note(f"{FEEDS} feeds with {AIRCRAFT} aircraft in {worked_off_s:.1f} s, {polled} polled beside")
     assert worked_off_s < WITHIN_S
     assert polled >= 1
     assert len(site.stored()) == site.taken()

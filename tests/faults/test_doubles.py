@@ -2,7 +2,7 @@
 
 import signal
 
-from tests.faults.conftest import Install, Undisturbed
+from tests.faults.conftest import Install, Note, Undisturbed
 from tests.faults.rows import assert_same
 from tests.faults.scale import shortened
 
@@ -41,7 +41,9 @@ def test_two_polls_at_once_take_a_feed_once(install: Install, undisturbed: Undis
     assert_same(site.rows(), undisturbed(site.feed.all_bodies(site.stored())))
 
 
-def test_a_worker_that_was_away_does_not_make_up_for_missed_polls(install: Install) -> None:
+def test_a_worker_that_was_away_does_not_make_up_for_missed_polls(
+    install: Install, note: Note
+) -> None:
     site = install()
     site.start("collecting", "beat")
     site.run_feed()
@@ -56,5 +58,5 @@ def test_a_worker_that_was_away_does_not_make_up_for_missed_polls(install: Insta
     seconds = 10 * EVERY_S
     site.pass_time(seconds)
     asked = site.feed.asked - asked
-    print(f"{missed} polls were missed, {asked} were made in the next {seconds:g} s")
+    note(f"{missed} polls were missed, {asked} were made in the next {seconds:g} s")
     assert 1 <= asked <= 10 + 2

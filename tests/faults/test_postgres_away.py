@@ -1,6 +1,6 @@
 """PostgreSQL goes away and comes back: polls go on, and everything is fresh again soon."""
 
-from tests.faults.conftest import Install, Undisturbed
+from tests.faults.conftest import Install, Note, Undisturbed
 from tests.faults.installation import Installation
 from tests.faults.rows import assert_same
 from tests.faults.scale import shortened
@@ -36,7 +36,7 @@ def end_backends(site: Installation) -> None:
 
 
 def test_everything_is_fresh_soon_after_postgres_was_away(
-    install: Install, undisturbed: Undisturbed
+    install: Install, undisturbed: Undisturbed, note: Note
 ) -> None:
     site = install(VATSIM_TRANSCEIVERS_URL="")
     site.start("collecting", "beat")
@@ -44,8 +44,8 @@ def test_everything_is_fresh_soon_after_postgres_was_away(
     site.wait_for(site.stored, 60, "a feed is stored")
     for fault in (stop, restart, crash, end_backends):
         fault(site)
-        fresh_s = site.seconds_until_fresh(FRESH_WITHIN_S)
-        print(f"PostgreSQL, {fault.__name__}: fresh after {fresh_s:.1f} s")
+        fresh_s = site.seconds_until(site.is_fresh, FRESH_WITHIN_S, "all is fresh")
+        note(f"PostgreSQL, {fault.__name__}: fresh after {fresh_s:.1f} s")
     site.settle()
     assert len(site.stored()) == site.taken()
     assert_same(site.rows(), undisturbed(site.feed.all_bodies(site.stored(), transceivers=False)))

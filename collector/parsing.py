@@ -22,14 +22,16 @@ from collector.text import clean, clean_json, storable
 Int = Annotated[int, Meta(ge=-(2**31), lt=2**31)]
 Cid = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Time = Annotated[datetime, Meta(tz=True)]
+Height = Annotated[float, Meta(ge=-100_000, le=1_000_000)]
 Callsign = Annotated[str, Meta(min_length=1, max_length=20)]
 
 # Clients of the network's own services, which are neither pilots nor controllers.
 SERVICE_CALLSIGNS = frozenset({"AFVDATA", "AFV-SLURPER", "DATA", "DATASVR", "SUP"})
 # Lengths that text is cut to. The longest route among 96,557 recorded pilots had 1,081 characters.
 NAME_LENGTH, SERVER_LENGTH, FREQUENCY_LENGTH, ATIS_LINES, ATIS_LINE_LENGTH = 100, 40, 12, 100, 500
-# New keys that a feed may teach the decoders; a feed of random keys must not fill the memory.
-MOST_LEARNED_KEYS = 32
+# Keys beyond a kind's own that are kept of a record, and that a decoder knows at a time: a feed
+# of random keys must not fill the memory.
+MOST_UNKNOWN_KEYS, MOST_LEARNED_KEYS = 16, 32
 MOST_ENTRIES = 100
 KEPT_REJECTS = 10
 HPA_PER_INCH = 33.8639
@@ -133,10 +135,10 @@ class Transceiver(Struct, gc=False):
 
     id: Int
     frequency: Annotated[int, Meta(ge=0, lt=2**31)]
-    latitude: float = msgspec.field(name="latDeg")
-    longitude: float = msgspec.field(name="lonDeg")
-    height_msl_m: float = msgspec.field(name="heightMslM")
-    height_agl_m: float = msgspec.field(name="heightAglM")
+    latitude: Annotated[float, Meta(ge=-90, le=90)] = msgspec.field(name="latDeg")
+    longitude: Annotated[float, Meta(ge=-180, le=180)] = msgspec.field(name="lonDeg")
+    height_msl_m: Height = msgspec.field(name="heightMslM")
+    height_agl_m: Height = msgspec.field(name="heightAglM")
 
 
 class Radios(Struct, gc=False):
@@ -166,6 +168,11 @@ class Rejects:
         self.counts[kind, reason] += 1
         text = clean(record[:4000].decode("utf-8", "replace"), 4000)
         self.last = [*self.last, RejectedRecord(kind, reason, text)][-KEPT_REJECTS:]
+
+    def include(self, others: "Rejects") -> None:
+        """Add what another body counted."""
+        self.counts.update(others.counts)
+        self.last = [*self.last, *others.last][-KEPT_REJECTS:]
 
 
 Key = tuple[int, str]  # (cid, callsign)
@@ -204,6 +211,8 @@ class _Decoder:
         self.kind = kind
         self.base = base
         self.learned: list[str] = []
+        own = msgspec.structs.fields(base)
+        self._own, self._count = {f.encode_name for f in own}, len(own)
         self._build()
 
     def _build(self) -> None:
@@ -218,7 +227,6 @@ class _Decoder:
                 gc=False,
                 forbid_unknown_fields=True,
             )
-        self._known = {f.encode_name for f in msgspec.structs.fields(self.type)}
         self._decode = msgspec.json.Decoder(self.type).decode
 
     def decode(self, item: bytes) -> Any:
@@ -226,9 +234,16 @@ class _Decoder:
         try:
             return self._decode(item)
         except msgspec.ValidationError:
-            if not self._learn(item):
+            record = msgspec.json.decode(item)
+            if not isinstance(record, dict) or record.keys() <= self._own:
                 raise
-            return self._decode(item)
+            record = msgspec.json.decode(item, type=dict[str, Raw])
+            kept = sorted(key for key in record if key not in self._own and _is_nameable(key))
+            kept = kept[:MOST_UNKNOWN_KEYS]
+            self._learn(kept)
+            for key in record.keys() - self._own - set(kept):
+                del record[key]
+            return self._decode(msgspec.json.encode(record))
 
     def decode_each(self, items: Raw, rejects: Rejects) -> list[Any]:
         """The good records of a JSON list; the others are counted in `rejects`."""
@@ -241,21 +256,19 @@ class _Decoder:
         return records
 
     def extras(self, record: Struct) -> dict[str, Any]:
-        """The values of the learned keys that `record` has."""
-        values = {key: getattr(record, f"learned_{i}", UNSET) for i, key in enumerate(self.learned)}
-        return {key: storable(value) for key, value in values.items() if value is not UNSET}
+        """The values of the keys that `record` has beyond its kind's own: a few, in their order."""
+        names = {f.encode_name: f.name for f in msgspec.structs.fields(record)[self._count :]}
+        values = {key: getattr(record, names[key]) for key in sorted(names)}
+        present = [(key, value) for key, value in values.items() if value is not UNSET]
+        return {key: storable(value) for key, value in present[:MOST_UNKNOWN_KEYS]}
 
-    def _learn(self, item: bytes) -> bool:
-        """Whether `item` had keys to learn."""
-        record = msgspec.json.decode(item)
-        if not isinstance(record, dict):
-            return False
-        new = [key for key in record if key not in self._known and _is_nameable(key)]
-        new = new[: MOST_LEARNED_KEYS - len(self.learned)]
+    def _learn(self, keys: list[str]) -> None:
+        """Make fields of the keys; those of before are forgotten where there are too many."""
+        new = [key for key in keys if key not in self.learned]
         if new:
-            self.learned += new
+            room = len(self.learned) + len(new) <= MOST_LEARNED_KEYS
+            self.learned = [*self.learned, *new] if room else keys
             self._build()
-        return bool(new)
 
 
 def _is_nameable(key: str) -> bool:
@@ -344,7 +357,10 @@ def _decode_or_reject(content: bytes, rejects: Rejects) -> Any:
 
 
 class Counts(NamedTuple):
-    """What tells whether a feed can be true. `clients` are those that it lists."""
+    """What tells whether a feed can be true.
+
+    `pilots` are the good records, `clients` all that the feed lists.
+    """
 
     feed_at: datetime
     pilots: int
@@ -368,7 +384,7 @@ def _counts(body: Any, rejects: Rejects) -> Counts:
             listed[kind] += n
     return Counts(
         feed_at=whole_milliseconds(general.update_timestamp),
-        pilots=listed["pilots"],
+        pilots=len(body.pilots),
         clients=sum(listed.values()),
         connected_clients=general.connected_clients,
     )

@@ -1,7 +1,7 @@
 """Writes positions: COPY into the hot partitions, and compaction into one row a flight and window.
 
 All of it is standard PostgreSQL. The layout is described in `models/positions.py`, its reasons
-and measurements in `docs/adr/0002-storage-of-positions.md`.
+and measurements in `docs/adr/0001-positions.md`.
 """
 
 from collections.abc import Iterator, Sequence

@@ -55,8 +55,11 @@ class Prefiles:
         changes = PrefileChanges()
         changes.left = [self.open.pop(key) for key in sorted(self.open.keys() - records.keys())]
         for key, record in records.items():
+            prefile = self.open.get(key)
+            if prefile:
+                prefile.last_seen_at = feed_at
             try:
-                self._apply(self.open.get(key), record, feed_at, changes)
+                self._apply(prefile, record, feed_at, changes)
             except PlanRejected as error:
                 changes.rejected_plans.append((str(error), bytes(record.flight_plan)))
         return changes
@@ -69,7 +72,6 @@ class Prefiles:
         changes: PrefileChanges,
     ) -> None:
         if prefile and prefile.plan_json == record.flight_plan:
-            prefile.last_seen_at = feed_at
             return
         plan = parse_plan(bytes(record.flight_plan))
         if plan is None:
@@ -91,4 +93,3 @@ class Prefiles:
             prefile.last_updated = record.last_updated
             changes.changed.append(prefile)
         prefile.plan_json = record.flight_plan.copy()
-        prefile.last_seen_at = feed_at

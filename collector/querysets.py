@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
 
 
 class FlightQuerySet(models.QuerySet[Any]):
@@ -24,15 +22,6 @@ class FlightQuerySet(models.QuerySet[Any]):
         """Over."""
         return self.filter(ended_at__isnull=False)
 
-    def present_at(self, feed_at: datetime) -> FlightQuerySet:
-        """In the feed of that time."""
-        from collector.models.base import Period
-
-        periods = self.model.presences.rel.related_model.objects.alias(
-            period=Period("since_at", "until_at")
-        ).filter(period__contains=feed_at)
-        return self.filter(pk__in=periods.values("flight_id"))
-
 
 class SessionQuerySet(models.QuerySet[Any]):
     """Controllers' sessions, as sentences."""
@@ -41,18 +30,6 @@ class SessionQuerySet(models.QuerySet[Any]):
         """Not ended."""
         return self.filter(ended_at__isnull=True)
 
-    def present(self) -> SessionQuerySet:
-        """In the newest accepted feed."""
-        return self.filter(ended_at__isnull=True, last_seen_at__isnull=True)
-
-    def active(self) -> SessionQuerySet:
-        """Positions that control now."""
-        return self.present().filter(status="active")
-
     def controllers(self) -> SessionQuerySet:
         """Without ATIS stations."""
         return self.filter(is_atis=False)
-
-    def of_position(self, callsign: str) -> SessionQuerySet:
-        """All sessions under a callsign."""
-        return self.filter(Q(callsign=callsign))

@@ -163,7 +163,7 @@ class _Shown:
             if name == "flights"
             else live.live_positions(feed, self._known.stations())
         )
-        if audience == "public" and not runtime.current().public_names:
+        if audience == "public":
             live.hide_members(rows, pseudonym)
         return msgspec.json.encode(rows)
 
@@ -218,7 +218,12 @@ def forget() -> None:
 
 
 def get(name: ListName, audience: Audience) -> Rendering | None:
-    """The newest rendering of a list, None where Redis has none or is away."""
+    """The newest rendering of a list, None where Redis has none or is away.
+
+    Where an operator lets the public see names, it gets what staff get.
+    """
+    if runtime.current().public_names:
+        audience = "staff"
     shown = _newest()
     if shown is None or _is_over(name, shown.head):
         _memory.counted["misses"] += 1

@@ -21,7 +21,7 @@ PASSING = (DatabaseError, InterfaceError, RedisError)
 
 SCHEDULE = [
     Schedule("collector.tasks.compact", 60, 59),
-    Schedule("collector.tasks.prune", 3600, 3599),
+    Schedule("collector.tasks.prune", 21_600, 21_599),
     Schedule("collector.tasks.verify", 86_400, 86_399),
 ]
 

@@ -86,9 +86,9 @@ def read_positions_at(feed_at: datetime, flight_ids: Collection[int]) -> Track:
     with _binary_cursor() as cursor:
         for query, since in (
             (_HOT_AT, feed_at - RENEWED_WITHIN),
+            (_HOT_AT, window - WINDOW),
             (_COLD_AT, window),
             (_COLD_AT, window - WINDOW),
-            (_HOT_AT, window - WINDOW),
         ):
             missing = np.setdiff1d(wanted, found[:, 0], assume_unique=True)
             if len(missing):
@@ -105,7 +105,7 @@ _HOT_AT = """
            flight_id, extract(epoch FROM feed_at)::float8 * 1000 + age_ms,
            latitude, longitude, altitude, groundspeed, heading, qnh
     FROM collector_hotposition
-    WHERE feed_at > %(since)s AND feed_at <= %(feed_at)s
+    WHERE feed_at >= %(since)s AND feed_at <= %(feed_at)s
     ORDER BY flight_id, feed_at DESC"""
 # The position of the last feed that is not after the asked one.
 _COLD_AT = """

@@ -213,7 +213,6 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_CACHE_URL,
-        "TIMEOUT": env.integer("CACHE_TTL_DEFAULT", 300, least=1),
         "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
     }
 }
@@ -338,11 +337,15 @@ CONSTANCE_ADDITIONAL_FIELDS = {
     "requests": ["django.forms.IntegerField", {"min_value": 1, "max_value": 1_000_000}],
 }
 CONSTANCE_CONFIG = {
-    "RETENTION_POSITIONS_DAYS": (400, "Positions of ended flights.", "days"),
+    "RETENTION_POSITIONS_DAYS": (400, "Positions, dropped by whole months.", "days"),
     "RETENTION_FLIGHTS_DAYS": (400, "Ended flights with their plans.", "days"),
     "RETENTION_SESSIONS_DAYS": (400, "Ended controller and ATIS sessions.", "days"),
     "RETENTION_POLLS_DAYS": (400, "Polls of the feed with their measurements.", "days"),
-    "RETENTION_REJECTED_RECORDS_DAYS": (30, "Records that were refused, with reasons.", "days"),
+    "RETENTION_REJECTED_RECORDS_DAYS": (
+        30,
+        "Refused records and failed polls.",
+        "days",
+    ),
     "RETENTION_PREFILES_DAYS": (30, "Plans filed before a flight.", "days"),
     "RETENTION_TUNINGS_DAYS": (90, "Which frequencies were tuned.", "days"),
     "POLL_ENABLED": (True, "Fetch the feed. Off: nothing new arrives.", bool),

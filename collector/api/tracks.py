@@ -1,7 +1,7 @@
 """Where flights were: one track, what it measures, all tracks of a window, bulk exports."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -23,11 +23,6 @@ from collector.services.tracking import observed_seconds, pieces_of
 from collector.tracks import Track
 from monitoring.api.parameters import StrictParametersMixin
 from monitoring.api.permissions import PublicRead
-
-LONGEST_WINDOW = timedelta(hours=2)
-MOST_STEPS = 240  # of a window: 2 h in steps of 30 s, 1 h in steps of 15 s
-LEAST_STEP_S, USUAL_STEP_S = 15, 60
-LONGEST_EXPORT = timedelta(days=31)
 
 
 class TrackColumns(Struct):

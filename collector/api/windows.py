@@ -130,6 +130,6 @@ def _window_flights(track: Track, since_ms: int, with_members: bool) -> list[Win
             *(column[piece] for column in columns),
         )
         for flight_id, piece in zip(ids.tolist(), pieces, strict=True)
-        if flight_id in flights  # not erased meanwhile
+        if flight_id in flights  # whose row retention has spared
         for pk, cid, *texts in [flights[flight_id]]
     ]

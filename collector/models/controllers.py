@@ -56,10 +56,10 @@ class ControllerSession(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["cid", "callsign", "first_seen_at"], name="session_unique"
+                fields=["cid", "callsign", "is_atis", "first_seen_at"], name="session_unique"
             ),
             models.UniqueConstraint(
-                fields=["cid", "callsign"],
+                fields=["cid", "callsign", "is_atis"],
                 condition=Q(ended_at__isnull=True),
                 name="session_open_unique",
             ),

@@ -43,6 +43,11 @@ class Report:
         return "healthy" if set(self.services.values()) == {"healthy"} else "degraded"
 
 
+def _of_feed(age: Freshness) -> Condition:
+    is_late = age.age_s is not None and age.age_s >= runtime.current().feed_warn_seconds
+    return "degraded" if is_late and age.state == "fresh" else _OF_STATE[age.state]
+
+
 def report() -> Report:
     """Measure everything once. PostgreSQL is waited for once, however much would be asked of it."""
     has_database, stored = _try(past.newest_poll)
@@ -55,7 +60,7 @@ def report() -> Report:
         "database": "healthy" if has_database else "unhealthy",
         "cache": "healthy" if has_cache else "unhealthy",
         "buffer": _of_buffer(depth) if depth else "unhealthy",
-        "feed": _OF_STATE[age.state],
+        "feed": _of_feed(age),
         "flush": _of_flush(head, stored) if has_database else "unhealthy",
     }
     return Report(services, age, head, _network(has_database))

@@ -31,7 +31,10 @@ T = TypeVar("T")
 
 def rendering(name: ListName, audience: Audience) -> Rendering | None:
     """A live list; None before the first feed. Raises Django's errors with neither store."""
-    return snapshots.get(name, audience) or _stored(name, audience).get()
+    shown = snapshots.get(name, audience)
+    if shown is None and runtime.current().public_names:
+        audience = "staff"
+    return shown or _stored(name, audience).get()
 
 
 def head() -> Head | None:
@@ -120,7 +123,7 @@ def _render(name: ListName, audience: Audience) -> Rendering | None:
     if name == "network":
         return Rendering(name, msgspec.json.encode(past.network(poll.feed_at)))
     rows: Any = _ROWS[name](poll.feed_at)
-    if audience == "public" and not runtime.current().public_names:
+    if audience == "public":
         hide_members(rows, pseudonym)
     return Rendering(name, msgspec.json.encode(rows))
 

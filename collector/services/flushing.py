@@ -16,7 +16,7 @@ from collector.feed import FeedError, unpack
 from collector.guard import has_changed_for_good, implausible
 from collector.known import known
 from collector.models import ErasedMember, FailedPoll, Poll, Source
-from collector.parsing import Feed, FeedRejected, parse_feed, parse_transceivers
+from collector.parsing import Feed, FeedRejected, Rejects, parse_feed, parse_transceivers
 from collector.pausing import garbage_collection_paused
 from collector.privacy import hide_erased
 from collector.services.recording import (
@@ -179,7 +179,10 @@ class _Batch:
         self.held.append((entry, reason))
         if has_changed_for_good(self.held[0][0].feed_at, entry.feed_at, rules):
             held, self.held = self.held, []
-            for earlier, _ in held:
+            # From the first of them on the network is judged by what it is now.
+            self.state.accepted = []
+            self._store(held[0][0], self._parse(held[0][0]), held[0][1])
+            for earlier, _ in held[1:]:
                 self._store(earlier, self._parse(earlier))
 
     def _parse(self, entry: BufferedFeed) -> Feed:
@@ -197,11 +200,12 @@ class _Batch:
         self.result.dropped += len(self.held)
         self.held = []
 
-    def _store(self, entry: BufferedFeed, feed: Feed) -> None:
-        radios, error = _radios(entry)
+    def _store(self, entry: BufferedFeed, feed: Feed, changed: str = "") -> None:
+        """Store a feed; `changed` tells how the network changed for good with it."""
+        radios, error = _radios(entry, feed.rejects)
         if error:
             entry = replace(entry, transceivers_error=error)
-        positions = store_feed(entry, feed, radios, self.state)
+        positions = store_feed(entry, feed, radios, self.state, changed)
         if positions is None:
             self.result.skipped += 1
         else:
@@ -215,14 +219,16 @@ def _content(document: Document) -> bytes:
     return unpack(document.stored, document.encoding, most)
 
 
-def _radios(entry: BufferedFeed) -> tuple[Radios | None, str]:
-    """The radios that came with a feed, or what was wrong with them."""
+def _radios(entry: BufferedFeed, rejects: Rejects) -> tuple[Radios | None, str]:
+    """The radios that came with a feed, or what was wrong with them all."""
     if entry.transceivers is None:
         return None, ""
     try:
-        return parse_transceivers(_content(entry.transceivers))[0], ""
+        radios, rejected = parse_transceivers(_content(entry.transceivers))
     except (FeedRejected, FeedError) as error:
         return None, str(error)
+    rejects.include(rejected)
+    return radios, ""
 
 
 def _store_failures(buffer: FeedBuffer) -> None:

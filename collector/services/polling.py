@@ -144,7 +144,7 @@ class _Plausible(msgspec.Struct):
     """What the next feed is judged by, kept in Redis: poll knows no table."""
 
     accepted: list[tuple[datetime, int]] = []
-    held_since: datetime | None = None
+    held: list[tuple[datetime, int]] = []
 
 
 def _judge(counts: Counts, buffer: FeedBuffer) -> str:
@@ -154,10 +154,10 @@ def _judge(counts: Counts, buffer: FeedBuffer) -> str:
     known = msgspec.json.decode(content, type=_Plausible) if content else _Plausible()
     reason = implausible(counts, known.accepted, rules)
     if reason:
-        known.held_since = known.held_since or counts.feed_at
-        if has_changed_for_good(known.held_since, counts.feed_at, rules):
-            reason = ""
-    if not reason:
+        known.held.append((counts.feed_at, counts.pilots))
+        if has_changed_for_good(known.held[0][0], counts.feed_at, rules):
+            reason, known = "", _Plausible(known.held)
+    else:
         since = counts.feed_at - timedelta(seconds=rules.quarantine_window_s)
         recent = [pair for pair in known.accepted if since <= pair[0] < counts.feed_at]
         known = _Plausible([*recent, (counts.feed_at, counts.pilots)])

@@ -24,14 +24,16 @@ Radios = dict[str, list[Transceiver]]
 
 
 def store_feed(
-    entry: BufferedFeed, feed: Feed, radios: Radios | None, state: NetworkState
+    entry: BufferedFeed, feed: Feed, radios: Radios | None, state: NetworkState, changed: str = ""
 ) -> int | None:
     """Apply a feed to the state and store what it changed.
+
+    `changed` is the reason for which it, and feeds after it, were held back for a while.
 
     Answers the number of new positions, None if the feed was stored before.
     """
     if not _insert_poll(
-        entry, Poll.Outcome.ACCEPTED, "", has_transceivers=radios is not None, **count(feed)
+        entry, Poll.Outcome.ACCEPTED, changed, has_transceivers=radios is not None, **count(feed)
     ):
         return None
     at = feed.feed_at

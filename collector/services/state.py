@@ -1,7 +1,7 @@
 """What the flush carries from feed to feed, and how it is read back out of PostgreSQL."""
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import accumulate, pairwise
@@ -26,7 +26,7 @@ from collector.plans import Plan
 from collector.prefiles import OpenPrefile, Prefiles
 from collector.rules import Rules
 from collector.sessions import OpenSession, Sessions
-from collector.tracks import read_positions_at
+from collector.tracks import Track, read_positions_at, read_track
 from collector.tunings import Tuning as OpenTuning
 from collector.tunings import Tunings
 
@@ -73,12 +73,19 @@ def load_state() -> NetworkState:
         atis=Sessions(rules, feed_at, _open_sessions(feed_at, unseen_s, is_atis=True)),
         prefiles=Prefiles(_open_prefiles(feed_at)),
         tunings=Tunings(rules, tuned_at, _open_tunings()),
-        accepted=[
-            (poll.feed_at, poll.pilots or 0)
-            for poll in accepted.filter(feed_at__gte=oldest).order_by("feed_at")
-        ],
+        accepted=_baseline(accepted.filter(feed_at__gte=oldest).order_by("feed_at")),
         references=dict(Reference.objects.values_list("name", "entries")),
     )
+
+
+def _baseline(polls: Iterable[Poll]) -> list[tuple[datetime, int]]:
+    """What plausibility is judged by: the feeds since the network last changed for good."""
+    pairs: list[tuple[datetime, int]] = []
+    for poll in polls:
+        if poll.reason:
+            pairs = []
+        pairs.append((poll.feed_at, poll.pilots or 0))
+    return pairs
 
 
 def _unseen_since(feed_at: datetime, rules: Rules) -> Callable[[datetime], float]:
@@ -101,15 +108,24 @@ def _open_flights(feed_at: datetime, unseen_s: Callable[[datetime], float]) -> l
     flights = {row.pk: _open_flight(row, feed_at, unseen_s) for row in rows.iterator(5000)}
     present = [flight.id for flight in flights.values() if not flight.missing]
     track = read_positions_at(feed_at, present)
-    columns = (track.flight_id, track.at_ms, track.latitude, track.longitude)
-    for flight_id, at_ms, latitude, longitude, altitude, groundspeed in zip(
-        *(column.tolist() for column in (*columns, track.altitude, track.groundspeed)), strict=True
-    ):
-        flight = flights[flight_id]
-        flight.at_ms, flight.latitude, flight.longitude = at_ms, latitude, longitude
-        flight.altitude = None if isnan(altitude) else round(altitude)
-        flight.groundspeed = None if isnan(groundspeed) else round(groundspeed)
+    for i, flight_id in enumerate(track.flight_id.tolist()):
+        _put(flights[flight_id], track, i)
+    for flight in flights.values():
+        # Its record has stood still for longer than positions are looked for by feed.
+        if not flight.missing and not flight.at_ms and flight.first_latitude is not None:
+            whole = read_track(flight.id, flight.first_seen_at, feed_at)
+            if len(whole):
+                _put(flight, whole, len(whole) - 1)
     return list(flights.values())
+
+
+def _put(flight: OpenFlight, track: Track, i: int) -> None:
+    """Put a flight where the `i`th position of a track is."""
+    altitude, groundspeed = float(track.altitude[i]), float(track.groundspeed[i])
+    flight.at_ms = int(track.at_ms[i])
+    flight.latitude, flight.longitude = float(track.latitude[i]), float(track.longitude[i])
+    flight.altitude = None if isnan(altitude) else round(altitude)
+    flight.groundspeed = None if isnan(groundspeed) else round(groundspeed)
 
 
 # The connection during which the plan that holds was filed.

@@ -8,7 +8,7 @@ from collector.models import Poll
 
 
 def repeated_positions() -> int:
-    """How many positions of the last day's feeds stand twice under one flight and feed."""
+    """How many positions of the last day's feeds repeat a flight's own time within a window."""
     newest = Poll.objects.filter(outcome=Poll.Outcome.ACCEPTED).first()
     if newest is None:
         return 0
@@ -18,11 +18,9 @@ def repeated_positions() -> int:
 
 
 _REPEATED = """
-    SELECT (SELECT coalesce(sum(n - 1), 0) FROM (
-                SELECT count(*) AS n FROM collector_hotposition
-                WHERE feed_at >= %(since)s GROUP BY feed_at, flight_id HAVING count(*) > 1
-            ) AS hot)
+    SELECT (SELECT count(*) - count(DISTINCT (flight_id, feed_at + age_ms * interval '1 ms'))
+            FROM collector_hotposition WHERE feed_at >= %(since)s)
          + (SELECT coalesce(sum(cardinality(feeds) - (
-                SELECT count(DISTINCT feed) FROM unnest(feeds) AS feed)), 0)
+                SELECT count(DISTINCT places[i][1]) FROM generate_subscripts(places, 1) AS i)), 0)
             FROM collector_trackwindow WHERE window_at >= %(since)s)
 """

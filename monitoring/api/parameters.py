@@ -18,7 +18,6 @@ D = TypeVar("D")
 BIGINT_LEAST, BIGINT_MOST = -(2**63), 2**63 - 1
 # ASCII digits only, and few enough that nothing spends time on converting them.
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
-_WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 def integer(
@@ -50,15 +49,6 @@ def number(
     if not least <= value <= most:  # NaN fails too
         _refuse(name, f"Must be a number from {least} to {most}.")
     return value
-
-
-def boolean(query: Mapping[str, str], name: str, default: D) -> bool | D:
-    """True for true, 1, yes; false for false, 0, no."""
-    if not (raw := query.get(name)):
-        return default
-    if raw.lower() not in _WORDS:
-        _refuse(name, "Must be true or false.")
-    return _WORDS[raw.lower()]
 
 
 def instant(query: Mapping[str, str], name: str, default: D) -> datetime | D:

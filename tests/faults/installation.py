@@ -42,6 +42,7 @@ class SiteProcess:
         self._command = command
         self._environment = environment
         self._log = log
+        self._log.unlink(missing_ok=True)
         self.starts = 0
         self.is_wanted = False
         self._process: subprocess.Popen[bytes] | None = None

@@ -30,6 +30,7 @@ class Command(BaseCommand):
         made_superuser = self._make_superuser()
         source = self._decide_source()
         install_schedules([*_collecting(source), *all_schedules()])
+        self._build_basemap()
         self._say("Collecting the static files ...")
         call_command("collectstatic", verbosity=0, interactive=False)
         return json.dumps({"feed_source": source, "made_superuser": made_superuser})

@@ -1,5 +1,6 @@
 """Feeds become rows: once, in order, whatever was restarted in between."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -17,14 +18,25 @@ from collector.models import (
     Prefile,
     Presence,
     Source,
+    Tuning,
     UnknownKey,
 )
 from collector.services import compacting, flushing, retention, verifying
 from collector.services.flushing import flush
 from collector.services.state import load_state
+from collector.tracks import read_positions_at
 from tests.integration.collector.simulated import START, simulated, times
 from tests.integration.collector.tables import contents, facts
-from tests.unit.collector.factories import PilotJson, PlanJson, PrefileJson, body, feed_json, stamp
+from tests.unit.collector.factories import (
+    ControllerJson,
+    PilotJson,
+    PlanJson,
+    PrefileJson,
+    body,
+    feed_json,
+    radio_json,
+    stamp,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -125,6 +137,63 @@ def test_a_network_that_shrank_for_five_minutes_did_shrink(play, buffer):
     assert result.stored == 21
     assert set(Poll.objects.values_list("outcome", flat=True)) == {"accepted"}
     assert Presence.objects.filter(until_at=START).count() == 7
+
+
+def test_a_network_that_shrank_is_not_held_again(play, buffer):
+    pilots = PilotJson.create_batch(10)
+    play([feed(15 * i, pilots) for i in range(30)])
+    play([feed(450 + 15 * i, pilots[:3]) for i in range(21)])
+    flushing.forget_state()
+    result = play([feed(765 + 15 * i, pilots[:3]) for i in range(3)])
+    assert (result.stored, result.held) == (3, 0)
+
+
+def test_the_live_list_follows_a_network_that_shrank(take_feed):
+    pilots = PilotJson.create_batch(10)
+    outcomes = [take_feed(*feed(15 * i, pilots)).outcome for i in range(30)]
+    outcomes += [take_feed(*feed(450 + 15 * i, pilots[:3])).outcome for i in range(24)]
+    assert outcomes == ["taken"] * 30 + ["held"] * 20 + ["taken"] * 4
+
+
+def test_a_feed_whose_pilots_are_all_bad_is_held(play):
+    pilots = PilotJson.create_batch(3)
+    play([feed(0, pilots)])
+    assert play([feed(15, [pilot | {"altitude": "high"} for pilot in pilots])]).held == 1
+
+
+def test_one_callsign_may_be_a_controller_and_a_station(play):
+    controller = ControllerJson(callsign="EDDF_ATIS", last_updated=stamp(START))
+    play([feed(0, controllers=[controller], atis=[controller | {"atis_code": "A"}])])
+    play([feed(15, atis=[controller | {"atis_code": "A"}])])
+    assert ControllerSession.objects.open().count() == 2
+
+
+def test_a_transceiver_that_is_nowhere_costs_only_its_client(play, take_feed, buffer):
+    good = {"callsign": "A", "transceivers": [radio_json()]}
+    bad = {"callsign": "B", "transceivers": [radio_json(latDeg=1e308)]}
+    take_feed(feed(0)[0], json.dumps([good, bad]).encode())
+    assert flush(buffer).stored == 1
+    assert Tuning.objects.get().callsign == "A"
+    assert Poll.objects.get().rejected == 1
+
+
+def test_an_aircraft_whose_record_stands_still_keeps_its_place_over_a_restart(play):
+    still = PilotJson(last_updated=stamp(START))
+    data = [body(feed_json([still], at=START + timedelta(minutes=5 * i))) for i in range(9)]
+    play((content, None) for content in data)
+    compacting.compact()
+    flushing.forget_state()
+    play([(body(feed_json([still], at=START + timedelta(minutes=45))), None)])
+    assert Position.objects.count() == 1
+
+
+def test_the_newest_position_is_found_hot_before_cold(play):
+    early, late = PilotJson(latitude=50.0), PilotJson(latitude=50.01)
+    late["cid"], late["callsign"] = early["cid"], early["callsign"]
+    play([feed(600, [early]), feed(900, [late]), feed(1500, [])])
+    compacting.compact()
+    track = read_positions_at(START + timedelta(seconds=1500), [Flight.objects.get().pk])
+    assert track.latitude.tolist() == [50.01]
 
 
 def test_the_plan_of_a_prefile_that_leaves_with_its_pilots_coming_becomes_the_flights(play):

@@ -19,7 +19,6 @@ def refused(read, raw, **options) -> list[str]:
 READERS = [
     (parameters.integer, {}),
     (parameters.number, {"least": 0, "most": 1}),
-    (parameters.boolean, {}),
     (parameters.instant, {}),
     (parameters.choice, {"allowed": ["a"]}),
     (parameters.text, {}),
@@ -65,12 +64,6 @@ def test_limits_belong_to_what_is_allowed():
 def test_numbers_are_finite_and_within_limits(raw):
     assert refused(parameters.number, raw, least=-1, most=1) == ["name"]
     assert parameters.number({"name": "-0.5"}, "name", 0, least=-1, most=1) == -0.5
-
-
-def test_booleans_have_words():
-    assert parameters.boolean({"name": "True"}, "name", None) is True
-    assert parameters.boolean({"name": "no"}, "name", None) is False
-    assert refused(parameters.boolean, "maybe") == ["name"]
 
 
 @pytest.mark.parametrize(

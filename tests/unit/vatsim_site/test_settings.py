@@ -27,7 +27,7 @@ def read_settings() -> dict[str, object]:
         ("DATABASE_TIMEOUT", "0"),
         ("REDIS_URL", "localhost:6379"),
         ("WEB_THREADS", "0"),
-        ("CACHE_TTL_DEFAULT", "0"),
+        ("CACHE_TTL_FLIGHT_DATA", "0"),
         ("CACHE_TTL_FLIGHT_DATA", "-1"),
         ("CACHE_TTL_ATC_DATA", "never"),
         ("FEED", "/there/is/no/such/folder"),

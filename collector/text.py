@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 MOST_JSON = 4000  # bytes kept of a value whose meaning nobody knows
+MOST_NESTED = 100  # lists and objects within it, and so how deep it may nest
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Escapes in JSON text: those to keep (among them a backslash, and whole surrogate pairs) and
@@ -40,8 +41,8 @@ def _repair(match: re.Match[str]) -> str:
 
 
 def storable(value: Any, most: int = MOST_JSON) -> Any:
-    """A JSON value with clean text; of a long one the first `most` bytes of its JSON, as text."""
+    """A JSON value with clean text; of a long or intricate one the start of its JSON, as text."""
     content = clean_json(msgspec.json.encode(value))
-    if len(content) > most:
+    if len(content) > most or content.count(b"[") + content.count(b"{") > MOST_NESTED:
         return content[:most].decode("utf-8", "ignore")
     return msgspec.json.decode(content)

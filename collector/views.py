@@ -18,7 +18,12 @@ _asked_at = float("-inf")  # of the monotonic clock
 
 
 def feed_notice(_request: HttpRequest) -> dict[str, str]:
-    """Context processor: `feed_notice` says loudly where the data is not the live network's.
+    """Context processor: `feed_notice` says loudly where the data is not the live network's."""
+    return {"feed_notice": notice_of_source()}
+
+
+def notice_of_source() -> str:
+    """What must be said about the data, an empty string where it is the live network's.
 
     The source never changes, so it is asked for once. A page never waits for it: what is not
     known yet is said by a later page.
@@ -30,7 +35,7 @@ def feed_notice(_request: HttpRequest) -> dict[str, str]:
             threading.Thread(target=_ask_apart, name="feed-notice", daemon=True).start()
         else:
             _ask()
-    return {"feed_notice": _notice or ""}
+    return _notice or ""
 
 
 def _ask_apart() -> None:

@@ -28,7 +28,7 @@ def _furthest_believable(peer: str, forwarded: Sequence[str], proxies: Sequence[
         if not _is_among(believed, proxies) or _parse(hop) is None:
             break
         believed = hop.strip()
-    return believed
+    return str(_parse(believed) or believed)
 
 
 def _is_among(text: str, networks: Sequence[Network]) -> bool:

@@ -313,6 +313,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "monitoring.api.schema.describe_errors",
+        "collector.api.schema.announce_source",
     ],
     "ENUM_NAME_OVERRIDES": {
         "FlightStatusEnum": ["active", "unseen", "ended"],

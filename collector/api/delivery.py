@@ -70,15 +70,18 @@ def accepted_encoding(header: str) -> str:
             if known in liking:
                 liking[known] = quality
     best = max(liking.values())
+    if not best:
+        return "identity"
     return next(name for name, quality in liking.items() if quality == best)
 
 
 def _quality(parameter: str) -> float:
     name, _, value = parameter.strip().partition("=")
     try:
-        return float(value) if name.strip() == "q" else 1.0
+        quality = float(value) if name.strip() == "q" else 1.0
     except ValueError:
         return 0.0
+    return quality if 0 <= quality <= 1 else 0.0  # NaN is neither
 
 
 class CompressedMixin(APIView):

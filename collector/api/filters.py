@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from math import nan
 from typing import Any
 
@@ -150,7 +150,7 @@ def span(request: Request, longest: timedelta) -> tuple[datetime, datetime]:
     until = parameters.instant(request.query_params, "to", None)
     if since is None or until is None:
         raise ValidationError({"from" if since is None else "to": ["Is required."]})
-    if not since < until <= since + longest:
+    if not (since < until and until - since <= longest and until.year < MAXYEAR):
         raise ValidationError({"to": [f"Must be later than from, by at most {longest}."]})
     return since, until
 

@@ -9,6 +9,7 @@ and ends in the same answers.
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
 from collector import snapshots
@@ -51,10 +52,19 @@ def quick_answer(request: HttpRequest, name: ListName) -> HttpResponse | None:
     return response
 
 
+def _is_known_host(request: HttpRequest) -> bool:
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return False
+    return True
+
+
 def _is_plain(request: HttpRequest) -> bool:
     given = request.META
     return (
-        request.method in {"GET", "HEAD"}
+        _is_known_host(request)
+        and request.method in {"GET", "HEAD"}
         and not given.get("QUERY_STRING")
         and given.get("HTTP_ACCEPT", "*/*") in PLAIN_JSON
         and "HTTP_AUTHORIZATION" not in given

@@ -10,6 +10,7 @@ from drf_spectacular.utils import OpenApiParameter
 from collector import geojson
 from collector.live import LiveFlight
 from collector.plans import Plan
+from collector.views import notice_of_source
 from monitoring.api.formats import CSVRenderer, NDJSONRenderer
 
 Schema = dict[str, Any]
@@ -98,3 +99,10 @@ LIVE_HEADERS = [
         "If-None-Match", OpenApiTypes.STR, "header", description="The ETag that you have"
     ),
 ]
+
+
+def announce_source(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say in the schema, and so on its page, where the data is not the live network's."""
+    if notice := notice_of_source():
+        result["info"]["description"] += f"\n\n**{notice}**"
+    return result

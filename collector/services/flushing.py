@@ -4,12 +4,13 @@ A transaction holds whole feeds. The feed's row goes in first; where it is there
 is skipped. So rows do not depend on how feeds were grouped, on restarts or on repeats.
 """
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 
 from collector.buffer import BufferedFeed, Document, FeedBuffer
 from collector.feed import FeedError, unpack
@@ -29,7 +30,11 @@ from collector.services.state import NetworkState, load_state
 from collector.snapshots import contribute
 from monitoring import runtime
 
+logger = logging.getLogger(__name__)
+
 MOST_FEEDS, MOST_SECONDS = 20, 10.0  # of one transaction
+# What the content of a feed may cause, however carefully it was parsed; not that a server is away.
+UNSTORABLE = (DataError, IntegrityError, RecursionError, ValueError)
 LOCK = 0x5654_464C  # the advisory lock of flushes against each other
 
 
@@ -49,6 +54,12 @@ class FlushResult:
     positions: int = 0
     reloads: int = 0
     busy: bool = False
+
+    def add(self, done: "FlushResult") -> None:
+        """Count what a transaction did once it is committed."""
+        for name in ("stored", "dropped", "rejected", "skipped", "positions", "reloads"):
+            setattr(self, name, getattr(self, name) + getattr(done, name))
+        self.held = done.held
 
 
 @dataclass(slots=True)
@@ -71,9 +82,34 @@ def flush(buffer: FeedBuffer | None = None, seconds: float = 30.0) -> FlushResul
     result = FlushResult()
     end = time.monotonic() + seconds
     _store_failures(buffer)
-    while time.monotonic() < end and _flush_some(buffer, result):
+    while time.monotonic() < end and _flush_on(buffer, result):
         pass
     return result
+
+
+def _flush_on(buffer: FeedBuffer, result: FlushResult) -> bool:
+    """One transaction, or as many as it takes to get past a feed that can't be stored."""
+    try:
+        return _flush_some(buffer, result)
+    except UNSTORABLE:
+        logger.exception("A feed can't be stored; trying one by one.")
+    try:
+        while _flush_some(buffer, result, most=1):
+            pass
+    except UNSTORABLE as error:
+        _reject_next(buffer, f"{type(error).__name__}: {error}")
+        result.rejected += 1
+        return True
+    return False
+
+
+def _reject_next(buffer: FeedBuffer, reason: str) -> None:
+    """Give the next feed that has no row one that says why it can't be stored."""
+    with transaction.atomic():
+        feed_at = _current(FlushResult()).state.feed_at
+        for entry in buffer.feeds(after=feed_at):
+            if record_rejected(entry, reason):
+                return
 
 
 def forget_state() -> None:
@@ -82,19 +118,21 @@ def forget_state() -> None:
     _kept = None
 
 
-def _flush_some(buffer: FeedBuffer, result: FlushResult) -> bool:
+def _flush_some(buffer: FeedBuffer, result: FlushResult, most: int = MOST_FEEDS) -> bool:
     """One transaction; whether there may be more to do."""
     global _kept
+    done = FlushResult()
     with transaction.atomic():
         if not _lock():
             result.busy = True
             return False
-        kept = _current(result)
+        kept = _current(done)
         # Until the commit nobody may take it for what PostgreSQL holds.
         _kept = None
-        batch = _Batch(kept, result)
+        batch = _Batch(kept, done, most)
         more = batch.run(buffer.feeds(after=kept.state.feed_at))
     _kept = kept
+    result.add(done)
     if kept.state.feed_at:
         # Also where nothing was stored: the flush before may have ended before it trimmed.
         buffer.flushed(kept.state.feed_at)
@@ -145,7 +183,8 @@ class _Batch:
     Held feeds stay in the buffer until later ones show whether the network really changed.
     """
 
-    def __init__(self, kept: _Kept, result: FlushResult) -> None:
+    def __init__(self, kept: _Kept, result: FlushResult, most: int) -> None:
+        self.most = most
         self.state = kept.state
         self.source = kept.source
         self.erased = kept.erased
@@ -158,7 +197,7 @@ class _Batch:
         end = time.monotonic() + MOST_SECONDS
         for entry in feeds:
             self._take(entry)
-            if self.stored >= MOST_FEEDS or time.monotonic() > end:
+            if self.stored >= self.most or time.monotonic() > end:
                 return self.stored > 0
         self.result.held = len(self.held)
         return False

@@ -50,11 +50,13 @@ def feed_of(at: datetime) -> datetime:
     found = accepted.filter(feed_at__lte=at).values_list("feed_at", flat=True).first()
     if found is None or at > last:
         first = accepted.values_list("feed_at", flat=True).last()
-        raise OutsideHistory(f"History is held from {first:{_ISO}} to {newest.feed_at:{_ISO}}.")
+        raise OutsideHistory(f"History is held from {_iso(first)} to {_iso(newest.feed_at)}.")
     return found
 
 
-_ISO = "%Y-%m-%dT%H:%M:%SZ"
+def _iso(at: datetime | None) -> str:
+    """A feed's own time, with its milliseconds."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else "never"
 
 
 def age_at(feed_at: datetime, at: datetime) -> Freshness:

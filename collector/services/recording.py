@@ -72,9 +72,9 @@ def record_dropped(entry: BufferedFeed, feed: Feed, reason: str) -> None:
     _insert_poll(entry, Poll.Outcome.DROPPED, reason, **count(feed))
 
 
-def record_rejected(entry: BufferedFeed, reason: str) -> None:
-    """Keep the row of a buffered body that is no feed."""
-    _insert_poll(entry, Poll.Outcome.REJECTED, reason)
+def record_rejected(entry: BufferedFeed, reason: str) -> bool:
+    """Keep the row of a buffered body that is no feed; whether there was none."""
+    return _insert_poll(entry, Poll.Outcome.REJECTED, reason)
 
 
 def _insert_poll(entry: BufferedFeed, outcome: Poll.Outcome, reason: str, **counts: Any) -> bool:

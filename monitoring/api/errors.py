@@ -81,6 +81,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: 503 while PostgreSQL or Redis is away, else our own fault."""
     if isinstance(sys.exception(), AWAY):
         return _unavailable(request)
+    if isinstance(sys.exception(), (*UNSTORABLE, OverflowError)):
+        return bad_request(request, sys.exception())
     if _is_api(request):
         message = "Something failed on the server."
         return _json(status.HTTP_500_INTERNAL_SERVER_ERROR, "internal_error", message)

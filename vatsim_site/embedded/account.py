@@ -40,9 +40,14 @@ class Account(NamedTuple):
 
     def own(self, path: Path, mode: int) -> None:
         """Give one file or folder to this account."""
-        path.chmod(mode)
-        if not self.is_ours:
-            os.chown(path, self.uid, self.gid)
+        # Whoever owns the folder may have put a link here: it is not followed.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            os.fchmod(descriptor, mode)
+            if not self.is_ours:
+                os.fchown(descriptor, self.uid, self.gid)
+        finally:
+            os.close(descriptor)
 
     def can_reach(self, path: Path) -> bool:
         """Whether this account may enter the folder, or run the program, at `path`."""

@@ -9,7 +9,7 @@ from vatsim_site.embedded.preparation import Preparation
 
 FEEDS = {
     "live": "live, from VATSIM.",
-    "simulated": "*** SIMULATED: these flights are made up, VATSIM was not asked. ***",
+    "simulated": "*** SIMULATED: these flights are made up, none is VATSIM's. ***",
     "recorded": "recorded, out of {folder}.",
 }
 

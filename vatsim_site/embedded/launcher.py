@@ -27,8 +27,9 @@ SECRETS = ("secret_key", "pseudonym_key", "postgres_password", "redis_password",
 def main() -> int:
     """Run the system until Ctrl-C or SIGTERM; 2 for a bad setting, 1 for another failure."""
     for number in ENDING_SIGNALS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup does with SIGHUP
-            signal.signal(number, signal.default_int_handler)
+        # nohup ignores SIGHUP for good; that a script's shell ignores SIGINT for us means nothing.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _end_once)
     try:
         var_dir = Environment().path("VAR_DIR", BASE_DIR / "var")
         with only_run(var_dir):
@@ -45,6 +46,13 @@ def main() -> int:
     except KeyboardInterrupt:
         pass
     return 0
+
+
+def _end_once(*_: object) -> None:
+    """Begin to end; another signal, as of a terminal that closes, must not disturb that."""
+    for number in ENDING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import redis
 
 from vatsim_site.embedded import ports
 from vatsim_site.embedded.account import Account, account_for_servers
+from vatsim_site.embedded.installation import write_private
 from vatsim_site.embedded.programs import find_programs
 
 ROLE = DATABASE = "vatsim"
@@ -123,8 +124,7 @@ class Postgres:
         shutil.rmtree(unfinished, ignore_errors=True)
         self.account.make_private_folder(unfinished)
         password_file = self.sockets / "password"
-        password_file.touch(mode=0o600)
-        password_file.write_text(self.password)
+        write_private(password_file, self.password)
         self.account.own(password_file, 0o600)
         try:
             self._run_initdb(unfinished, password_file)
@@ -173,8 +173,7 @@ class Valkey:
     def prepare(self) -> None:
         """Write its configuration, which keeps the password out of the process list."""
         self.account.make_private_folder(self.data)
-        self._configuration_file.touch(mode=0o600)
-        self._configuration_file.write_text(self._configuration)
+        write_private(self._configuration_file, self._configuration)
         self.account.own(self._configuration_file, 0o600)
 
     def answers(self) -> bool:

@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import DataError, connection
 
 from collector import positions
 from collector.buffer import FeedBuffer
@@ -21,7 +21,7 @@ from collector.models import (
     Tuning,
     UnknownKey,
 )
-from collector.services import compacting, flushing, retention, verifying
+from collector.services import compacting, flushing, recording, retention, verifying
 from collector.services.flushing import flush
 from collector.services.state import load_state
 from collector.tracks import read_positions_at
@@ -91,6 +91,31 @@ def test_a_failed_transaction_leaves_the_feed_in_the_buffer(take_feed, buffer, m
 
 def _fail(*args):
     raise RuntimeError
+
+
+def test_a_feed_that_can_not_be_stored_holds_up_no_other(take_feed, buffer, monkeypatch):
+    def write(feed_at, changes):
+        if feed_at == times(3)[1]:
+            raise DataError("a value that nobody foresaw")
+        real(feed_at, changes)
+
+    real = recording.write_sessions
+    monkeypatch.setattr(recording, "write_sessions", write)
+    for at in times(3):
+        take_feed(*simulated(at))
+    result = flush(buffer)
+    assert (result.stored, result.rejected) == (2, 1)
+    assert [poll.outcome for poll in Poll.objects.order_by("feed_at")] == [
+        "accepted",
+        "rejected",
+        "accepted",
+    ]
+    assert "nobody foresaw" in Poll.objects.get(outcome="rejected").reason
+
+
+def test_a_value_that_nests_deep_is_kept_as_text(play):
+    deep = [{"id": 99, "short": json.loads("[" * 800 + "]" * 800)}]
+    assert play([feed(0, [PilotJson()], ratings=deep)]).stored == 1
 
 
 def test_the_buffer_keeps_only_the_newest_feed_once_all_are_stored(replayed_network, buffer):

@@ -79,10 +79,11 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: 503 while PostgreSQL or Redis is away, else our own fault."""
-    if isinstance(sys.exception(), AWAY):
+    error = sys.exception()
+    if isinstance(error, AWAY):
         return _unavailable(request)
-    if isinstance(sys.exception(), (*UNSTORABLE, OverflowError)):
-        return bad_request(request, sys.exception())
+    if isinstance(error, (*UNSTORABLE, OverflowError)):
+        return bad_request(request, error)
     if _is_api(request):
         message = "Something failed on the server."
         return _json(status.HTTP_500_INTERNAL_SERVER_ERROR, "internal_error", message)

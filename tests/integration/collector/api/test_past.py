@@ -115,8 +115,8 @@ def test_outside_the_history_the_range_is_named(path, replayed_network, api):
             answer = api.get(path, {"at": stamp(outside)})
             assert answer.status_code == 404
             message = answer.json()["error"]["message"]
-            assert "2026-03-01T12:00:00Z" in message
-            assert "2026-03-01T12:01:45Z" in message
+            assert "2026-03-01T12:00:00.000Z" in message
+            assert "2026-03-01T12:01:45.000Z" in message
 
 
 def test_an_outage_up_to_now_belongs_to_history(replayed_network, api):

@@ -42,7 +42,12 @@ def test_a_running_system_is_healthy(api, network):
 
 @pytest.mark.parametrize(
     ("seconds", "state", "overall"),
-    [(59, "fresh", "healthy"), (60, "stale", "degraded"), (180, "outage", "unhealthy")],
+    [
+        (44, "fresh", "healthy"),
+        (45, "fresh", "degraded"),
+        (60, "stale", "degraded"),
+        (180, "outage", "unhealthy"),
+    ],
 )
 def test_an_old_feed_makes_it_worse(api, network, moving_clock, *, seconds, state, overall):
     moving_clock.move_to(times(8)[-1] + timedelta(seconds=seconds))

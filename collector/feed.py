@@ -460,6 +460,7 @@ def _unpack_member(rest: memoryview, encoding: str, content: BytesIO, most: int)
         except (zlib.error, zstandard.ZstdError) as error:
             raise FeedRefused("bad_encoding", str(error)) from error
         if content.tell() + len(part) > most:
+            del part  # which the traceback of the error would keep in memory
             raise FeedRefused("too_large", f"over {most} bytes decompressed")
         content.write(part)
         if decoder.eof:

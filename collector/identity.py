@@ -25,12 +25,30 @@ from collector.rules import Rules
 UNSEEN, REPLACED, UNOBSERVED = "unseen", "replaced", "unobserved"
 
 
+@dataclass(frozen=True, slots=True)
+class StoredFix:
+    """Where a flight was: degrees, feet, knots, inches of mercury; stands for its `Pilot` record.
+
+    Read back from PostgreSQL, it has only what decides about the records to come.
+    """
+
+    latitude: float | None = None
+    longitude: float | None = None
+    altitude: int | None = None
+    groundspeed: int | None = None
+    heading: int | None = None
+    qnh_i_hg: float | None = None
+
+
+NOWHERE = StoredFix()
+
+
 @dataclass(slots=True, eq=False)
 class OpenFlight:
     """A flight that has not ended, as of the newest feed.
 
     `last_seen_at` is the newest feed that had it; `missing` says that the newest feed of all did
-    not. `at_ms` is the own time of its newest position (epoch ms); its place is None until a
+    not. `fix` is its newest position, with its own time `at_ms` (epoch ms), and `NOWHERE` until a
     believable one came. `ground_altitude` is where it last stood, in feet.
     """
 
@@ -54,12 +72,10 @@ class OpenFlight:
     missing: bool = False
     unseen_s: float = 0.0
     at_ms: int = 0
-    latitude: float | None = None
-    longitude: float | None = None
-    altitude: int | None = None
-    groundspeed: int | None = None
-    heading: int | None = None
-    qnh_i_hg: float | None = None
+    # The whole record rather than copies of its values: what a feed allocated is then freed
+    # together. Values that outlive their records leave holes, which made the next feed's parsing
+    # take twice as long.
+    fix: Pilot | StoredFix = NOWHERE
     first_latitude: float | None = None
     first_longitude: float | None = None
     ground_altitude: int | None = None
@@ -259,11 +275,12 @@ class _Step:
 
     def _distance(self, flight: OpenFlight, pilot: Pilot) -> float:
         """Nautical miles between a flight's last place and a record; 0 if either is unknown."""
-        if flight.latitude is None or flight.longitude is None:
+        fix = flight.fix
+        if fix.latitude is None or fix.longitude is None:
             return 0.0
         if pilot.latitude is None or pilot.longitude is None:
             return 0.0
-        return distance_nm(flight.latitude, flight.longitude, pilot.latitude, pilot.longitude)
+        return distance_nm(fix.latitude, fix.longitude, pilot.latitude, pilot.longitude)
 
     def _come_back(self, flight: OpenFlight, pilot: Pilot) -> None:
         if not flight.missing:
@@ -328,10 +345,7 @@ class _Step:
         at_ms = epoch_ms(pilot.last_updated)
         if pilot.latitude is not None and at_ms > flight.at_ms:
             self._move(flight, pilot)
-            flight.at_ms = at_ms
-            flight.latitude, flight.longitude = pilot.latitude, pilot.longitude
-            flight.altitude, flight.groundspeed = pilot.altitude, pilot.groundspeed
-            flight.heading, flight.qnh_i_hg = pilot.heading, pilot.qnh_i_hg
+            flight.at_ms, flight.fix = at_ms, pilot
             self.changes.positions.append(flight)
 
     def _move(self, flight: OpenFlight, pilot: Pilot) -> None:
@@ -357,7 +371,7 @@ class _Step:
         if flight.first_latitude is None:
             flight.first_latitude, flight.first_longitude = pilot.latitude, pilot.longitude
             self._changed(flight)
-        elif (pilot.latitude, pilot.longitude) != (flight.latitude, flight.longitude):
+        elif (pilot.latitude, pilot.longitude) != (flight.fix.latitude, flight.fix.longitude):
             flight.moved = self._is_far_from_start(flight, pilot)
             if flight.moved:
                 self._changed(flight)
@@ -369,7 +383,7 @@ class _Step:
 
     def _has_landed(self, flight: OpenFlight, altitude: int) -> bool:
         """Whether the position before was slow too, and as high."""
-        before, speed = flight.altitude, flight.groundspeed
+        before, speed = flight.fix.altitude, flight.fix.groundspeed
         if before is None or speed is None or speed >= self.rules.slow_kt:
             return False
         return abs(altitude - before) <= self.rules.landed_level_ft
@@ -458,10 +472,11 @@ class _Step:
 
 def _as_earlier(flight: OpenFlight) -> list[EarlierFlight]:
     """The flight where it was last seen, if it has a plan and a place."""
-    if flight.plan is None or flight.latitude is None or flight.longitude is None:
+    fix = flight.fix
+    if flight.plan is None or fix.latitude is None or fix.longitude is None:
         return []
     ends = flight.plan.departure, flight.plan.arrival
-    place = flight.latitude, flight.longitude
+    place = fix.latitude, fix.longitude
     return [EarlierFlight(flight.id, flight.cid, *ends, flight.last_seen_at, *place)]
 
 

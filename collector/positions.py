@@ -76,18 +76,19 @@ _FILLED_PAGES = """
 def _rows(feed_at: datetime, flights: Sequence[OpenFlight]) -> bytes:
     """The rows of a binary COPY, without its header and trailer."""
     flights = sorted(flights, key=attrgetter("id"))  # so that the index can tell their pages
+    fixes = [flight.fix for flight in flights]
     n = len(flights)
     feed_ms = epoch_ms(feed_at)
     columns: list[npt.NDArray[np.float64]] = [
         np.full(n, (feed_ms - _POSTGRES_EPOCH_MS) * 1000.0),
         np.array([flight.id for flight in flights], float),
         np.array([flight.at_ms for flight in flights], float) - feed_ms,
-        np.array([flight.latitude for flight in flights], float) * DEGREE,
-        np.array([flight.longitude for flight in flights], float) * DEGREE,
-        np.array([flight.altitude for flight in flights], float),
-        np.array([flight.groundspeed for flight in flights], float),
-        np.array([flight.heading for flight in flights], float),
-        np.array([flight.qnh_i_hg for flight in flights], float) * INCH,
+        np.array([fix.latitude for fix in fixes], float) * DEGREE,
+        np.array([fix.longitude for fix in fixes], float) * DEGREE,
+        np.array([fix.altitude for fix in fixes], float),
+        np.array([fix.groundspeed for fix in fixes], float),
+        np.array([fix.heading for fix in fixes], float),
+        np.array([fix.qnh_i_hg for fix in fixes], float) * INCH,
     ]
     rows = np.empty(n, _ROW)
     rows["fields"] = len(_WIDTHS)

@@ -46,10 +46,6 @@ class Prefiles:
     def __init__(self, prefiles: Iterable[OpenPrefile] = ()) -> None:
         self.open: dict[Key, OpenPrefile] = {prefile.key: prefile for prefile in prefiles}
 
-    def plans(self) -> dict[Key, Plan]:
-        """The plan that waits for each (cid, callsign)."""
-        return {key: prefile.plan for key, prefile in self.open.items()}
-
     def advance(self, feed_at: datetime, records: Mapping[Key, Prefile]) -> PrefileChanges:
         """Apply the prefiles of the next feed."""
         changes = PrefileChanges()

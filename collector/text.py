@@ -22,6 +22,8 @@ _ESCAPES = re.compile(
 
 def clean(text: str, length: int) -> str:
     """`text` without NUL and lone surrogates, cut to `length` characters."""
+    if len(text) <= length and text.isprintable():
+        return text  # nearly always, and sooner than the search
     return _UNSTORABLE.sub(REPLACEMENT, text[:length])
 
 

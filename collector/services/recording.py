@@ -38,17 +38,18 @@ def store_feed(
         return None
     at = feed.feed_at
     # A prefile leaves the feed in which its pilot comes.
-    waited = state.prefiles.plans()
+    waiting = state.prefiles.open.copy()
     prefiles = state.prefiles.advance(at, feed.prefiles)
+    waiting |= state.prefiles.open
     flights = state.flights.advance(
         at,
         feed.pilots,
-        waited | state.prefiles.plans(),
+        {key: prefile.plan for key, prefile in waiting.items()},
         earlier,
         parsing.extras_reader("pilots"),
     )
     write_prefiles(prefiles)
-    write_flights(at, flights)
+    write_flights(at, flights, waiting)
     for sessions, records, kind in (
         (state.controllers, feed.controllers, "controllers"),
         (state.atis, feed.atis, "atis"),

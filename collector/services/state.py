@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
 
-from collector.identity import Flights, OpenFlight
+from collector.identity import Flights, OpenFlight, StoredFix
 from collector.models import (
     ControllerSession,
     Flight,
@@ -123,9 +123,12 @@ def _put(flight: OpenFlight, track: Track, i: int) -> None:
     """Put a flight where the `i`th position of a track is."""
     altitude, groundspeed = float(track.altitude[i]), float(track.groundspeed[i])
     flight.at_ms = int(track.at_ms[i])
-    flight.latitude, flight.longitude = float(track.latitude[i]), float(track.longitude[i])
-    flight.altitude = None if isnan(altitude) else round(altitude)
-    flight.groundspeed = None if isnan(groundspeed) else round(groundspeed)
+    flight.fix = StoredFix(
+        latitude=float(track.latitude[i]),
+        longitude=float(track.longitude[i]),
+        altitude=None if isnan(altitude) else round(altitude),
+        groundspeed=None if isnan(groundspeed) else round(groundspeed),
+    )
 
 
 # The connection during which the plan that holds was filed.
@@ -140,10 +143,8 @@ FLIGHT_COLUMNS = (
     "military_rating", "transponder", "logon_time", "plan_id", "diverted_from", "continues_id",
     "first_latitude", "first_longitude", "ground_altitude", "moved", "flown", "landed", "extra",
 )  # fmt: skip
-# Columns that are filled while a flight is missing, and what fills them.
-LAST_SEEN_COLUMNS = {
-    "last_seen_at": "last_seen_at",
-    "last_at_ms": "at_ms",
+# Columns of a missing flight that hold its fix, and the values of it that they hold.
+LAST_FIX_COLUMNS = {
     "last_latitude": "latitude",
     "last_longitude": "longitude",
     "last_altitude": "altitude",
@@ -177,8 +178,8 @@ def _open_flight(
         unseen_s=unseen_s(row.last_seen_at) if row.last_seen_at else 0.0,
     )
     if flight.missing:
-        for name, own in LAST_SEEN_COLUMNS.items():
-            setattr(flight, own, getattr(row, name))
+        flight.at_ms = row.last_at_ms or 0
+        flight.fix = StoredFix(**{v: getattr(row, name) for name, v in LAST_FIX_COLUMNS.items()})
     return flight
 
 

@@ -1,13 +1,13 @@
 """Writes what a feed changed. Called within the transaction of the feed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from django.db import connection, models
-from psycopg.types.json import Jsonb
 
-from collector.identity import FlightChanges, OpenFlight
+from collector.identity import NOWHERE, FlightChanges, OpenFlight
 from collector.models import (
     ControllerSession,
     Flight,
@@ -17,12 +17,13 @@ from collector.models import (
     SessionPeriod,
     Tuning,
 )
+from collector.parsing import Key
 from collector.plans import Plan, read_altitude, read_departure_time, read_duration
 from collector.positions import write_positions
 from collector.prefiles import OpenPrefile, PrefileChanges
 from collector.services.state import (
     FLIGHT_COLUMNS,
-    LAST_SEEN_COLUMNS,
+    LAST_FIX_COLUMNS,
     PERIOD_COLUMNS,
     PREFILE_COLUMNS,
     SESSION_COLUMNS,
@@ -35,8 +36,13 @@ Row = dict[str, Any]
 ONE_SECOND = timedelta(seconds=1)
 
 
-def write_flights(feed_at: datetime, changes: FlightChanges) -> None:
-    """Store what happened to flights: their rows, presences, plans and positions."""
+def write_flights(
+    feed_at: datetime, changes: FlightChanges, prefiles: Mapping[Key, OpenPrefile]
+) -> None:
+    """Store what happened to flights: their rows, presences, plans and positions.
+
+    A prefile belongs to the first flight that came while it waited in `prefiles`.
+    """
     _number(Flight, changes.opened)
     for (flight, _), plan_id in zip(
         changes.plans, _ids(FlightPlan, len(changes.plans)), strict=True
@@ -76,20 +82,18 @@ def write_flights(feed_at: datetime, changes: FlightChanges) -> None:
         ],
     )
     write_positions(feed_at, changes.positions)
-    for flight in changes.bound:
-        own = Prefile.objects.filter(cid=flight.cid, callsign=flight.callsign)
-        newest = own.order_by("-first_seen_at").values("pk")[:1]
-        Prefile.objects.filter(pk__in=newest, flight=None).update(flight_id=flight.id)
+    _update(
+        Prefile,
+        [{"id": prefiles[flight.key].id, "flight_id": flight.id} for flight in changes.bound],
+        where="stored.flight_id IS NULL",
+    )
 
 
 def _flight_row(flight: OpenFlight, end_reason: str = "") -> Row:
     plan = flight.plan
-    last_seen: Row = dict.fromkeys(LAST_SEEN_COLUMNS)
-    if flight.missing:
-        last_seen = {name: getattr(flight, own) for name, own in LAST_SEEN_COLUMNS.items()}
     return (
         {name: getattr(flight, name) for name in FLIGHT_COLUMNS}
-        | last_seen
+        | _last_seen(flight)
         | {
             "ended_at": flight.last_seen_at if end_reason else None,
             "end_reason": end_reason,
@@ -99,6 +103,15 @@ def _flight_row(flight: OpenFlight, end_reason: str = "") -> Row:
             "flight_rules": plan.flight_rules if plan else "",
         }
     )
+
+
+def _last_seen(flight: OpenFlight) -> Row:
+    """What is stored of a flight's last place only while the newest feed has no record of it."""
+    fix = flight.fix if flight.missing else NOWHERE
+    return {
+        "last_seen_at": flight.last_seen_at if flight.missing else None,
+        "last_at_ms": flight.at_ms if flight.missing else None,
+    } | {name: getattr(fix, value) for name, value in LAST_FIX_COLUMNS.items()}
 
 
 def _plan_row(plan: Plan, near: datetime) -> Row:
@@ -196,45 +209,42 @@ def _number(model: type[models.Model], objects: Sequence[Any]) -> None:
 
 
 def _insert(model: type[models.Model], rows: Sequence[Row]) -> None:
-    """Append rows by COPY; columns that a row does not name get the model's default."""
+    """Append rows; columns that a row does not name get the model's default."""
     if not rows:
         return
-    fields = [field for field in model._meta.concrete_fields if field.attname in rows[0]]
-    fields += [
-        field
+    defaults = {
+        field.attname: field.get_default()
         for field in model._meta.concrete_fields
-        if field not in fields and not field.primary_key and not field.null
-    ]
-    columns = ", ".join(str(field.column) for field in fields)
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY {model._meta.db_table} ({columns}) FROM STDIN") as copy,
-    ):
-        for row in rows:
-            copy.write_row([_value(field, row) for field in fields])
+        if field.attname not in rows[0] and not field.primary_key and not field.null
+    }
+    columns = ", ".join([*rows[0], *defaults])
+    table = model._meta.db_table
+    _execute(
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {_RECORDS.format(table)}",  # noqa: S608
+        [row | defaults for row in rows],
+    )
 
 
-def _value(field: "models.Field[Any, Any]", row: Row) -> Any:
-    value = row[field.attname] if field.attname in row else field.get_default()
-    return Jsonb(value) if isinstance(field, models.JSONField) else value
-
-
-def _update(model: type[models.Model], rows: Sequence[Row]) -> None:
-    """Update rows by `id`; all have the same columns. One prepared statement, in a pipeline."""
+def _update(model: type[models.Model], rows: Sequence[Row], where: str = "true") -> None:
+    """Update rows by `id` where `stored` rows are so; all have the same columns."""
     if not rows:
         return
-    columns = [name for name in rows[0] if name != "id"]
-    json = {f.attname for f in model._meta.concrete_fields if isinstance(f, models.JSONField)}
-    assignments = ", ".join(f"{name} = %({name})s" for name in columns)
+    table = model._meta.db_table
+    columns = ", ".join(f"{name} = record.{name}" for name in rows[0] if name != "id")
+    _execute(
+        f"UPDATE {table} AS stored SET {columns} FROM {_RECORDS.format(table)}"  # noqa: S608
+        f" WHERE stored.id = record.id AND {where}",
+        rows,
+    )
+
+
+# Rows travel as JSON: one parameter for all, and PostgreSQL knows the columns' types.
+_RECORDS = "json_populate_recordset(NULL::{0}, %s) AS record"
+
+
+def _execute(statement: str, rows: Sequence[Row]) -> None:
     with connection.cursor() as cursor:
-        cursor.executemany(
-            f"UPDATE {model._meta.db_table} SET {assignments} WHERE id = %(id)s",  # noqa: S608
-            [_parameters(row, json) for row in rows],
-        )
-
-
-def _parameters(row: Row, json: Collection[str]) -> Row:
-    return {name: Jsonb(value) if name in json else value for name, value in row.items()}
+        cursor.execute(statement, [msgspec.json.encode(rows).decode()])
 
 
 def _close(

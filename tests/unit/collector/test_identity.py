@@ -117,10 +117,10 @@ class Network:
 
 def left(flight: OpenFlight) -> list[EarlierFlight]:
     """What is stored of a flight that the newest feed does not have."""
-    if not flight.missing or flight.plan is None or flight.latitude is None:
+    if not flight.missing or flight.plan is None or flight.fix.latitude is None:
         return []
     ends = flight.plan.departure, flight.plan.arrival
-    place = flight.latitude, flight.longitude
+    place = flight.fix.latitude, flight.fix.longitude
     return [EarlierFlight(flight.id, flight.cid, *ends, flight.last_seen_at, *place)]
 
 
@@ -775,7 +775,7 @@ def test_a_position_older_than_the_newest_is_not_stored():
 def test_without_a_place_the_point_is_dropped_and_the_flight_kept():
     network = Network()
     assert positions(network, FEED_AT, FEED_AT, latitude=None, longitude=None) == 0
-    assert (network.only.latitude, network.only.first_latitude) == (None, None)
+    assert (network.only.fix.latitude, network.only.first_latitude) == (None, None)
     assert positions(network, FEED_AT + timedelta(seconds=15), FEED_AT + timedelta(seconds=15)) == 1
 
 
@@ -918,7 +918,7 @@ def summary(changes: FlightChanges) -> tuple:
         [(f.id, until_at) for f, until_at in changes.left],
         [(f.id, f.logon_time, f.transponder) for f in changes.came],
         [(f.id, plan) for f, plan in changes.plans],
-        [(f.id, f.at_ms, f.latitude, f.longitude) for f in changes.positions],
+        [(f.id, f.at_ms, f.fix.latitude, f.fix.longitude) for f in changes.positions],
         [(f.id, f.moved, f.flown, f.landed, f.diverted_from) for f in changes.changed.values()],
         [f.id for f in changes.bound],
         changes.rejected_plans,

@@ -20,14 +20,16 @@ def test_a_prefile_opens_waits_and_leaves_with_the_last_feed_that_had_it():
     assert advance(prefiles, after=30).left == [opened]
     assert opened.first_seen_at == FEED_AT
     assert opened.last_seen_at == FEED_AT + timedelta(seconds=15)
-    assert prefiles.plans() == {}
+    assert prefiles.open == {}
 
 
 def test_plans_wait_under_cid_and_callsign():
     prefiles = Prefiles()
     plan = PlanJson(arrival="EGKK")
     advance(prefiles, prefile(**ONE, flight_plan=plan))
-    assert prefiles.plans() == {(9_000_001, "TST1"): parse_plan(body(plan))}
+    assert {key: prefile.plan for key, prefile in prefiles.open.items()} == {
+        (9_000_001, "TST1"): parse_plan(body(plan))
+    }
 
 
 def test_a_repeated_callsign_or_cid_is_another_prefile():
@@ -78,4 +80,4 @@ def test_a_bad_plan_leaves_the_plan_before():
     prefiles = Prefiles()
     advance(prefiles, prefile(**ONE))
     advance(prefiles, prefile(**ONE, flight_plan={"route": 7}), after=15)
-    assert prefiles.plans()[9_000_001, "TST1"].arrival == "EGLL"
+    assert prefiles.open[9_000_001, "TST1"].plan.arrival == "EGLL"

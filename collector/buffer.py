@@ -40,7 +40,7 @@ class BufferedFeed:
     """A feed between fetch and flush.
 
     `source` says what kind of network it shows, which must be that of the database. `fetched_at`
-    is wall clock.
+    is wall clock. `correlation_id` is that of the poll, and so of all that follows from it.
     """
 
     source: str
@@ -50,6 +50,7 @@ class BufferedFeed:
     transceivers_error: str
     fetched_at: datetime
     fetch_seconds: float
+    correlation_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,7 @@ def _pack(feed: BufferedFeed) -> dict[Any, Any]:
         "source": feed.source,
         "fetched_at": feed.fetched_at.isoformat(),
         "fetch_seconds": feed.fetch_seconds,
+        "correlation_id": feed.correlation_id,
         "transceivers_error": feed.transceivers_error,
         "data": [feed.data.encoding, feed.data.size],
     }
@@ -216,6 +218,7 @@ def _unpack(entry_id: bytes, fields: dict[bytes, bytes]) -> BufferedFeed:
         transceivers_error=head["transceivers_error"],
         fetched_at=datetime.fromisoformat(head["fetched_at"]),
         fetch_seconds=head["fetch_seconds"],
+        correlation_id=head["correlation_id"],
     )
 
 

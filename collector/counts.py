@@ -2,11 +2,25 @@
 
 from collections import Counter
 from itertools import chain
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from collector.callsigns import is_position
 from collector.parsing import Feed
 from collector.text import clean
+
+Clients = Annotated[int, Meta(description="Connections to the network, as the feed itself counts")]
+Users = Annotated[int, Meta(description="Members behind them, as the feed itself counts")]
+Pilots = Annotated[int, Meta(description="Flights in the feed")]
+Controllers = Annotated[
+    int, Meta(description="Controllers whose callsign and facility are a position's, on air or not")
+]
+Observers = Annotated[
+    int, Meta(description="The others among the feed's controllers: observers and supervisors")
+]
+Atis = Annotated[int, Meta(description="ATIS stations")]
+Prefiles = Annotated[int, Meta(description="Flight plans filed without being connected")]
 
 
 def count(feed: Feed) -> dict[str, Any]:

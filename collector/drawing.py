@@ -31,6 +31,9 @@ UNKNOWN_BAND = "unknown"
 GRATICULE_DEGREES = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 45, 90)
 CLOCK_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
 MOST_LINES = 8  # of the graticule and of the clock
+NM_PER_DEGREE = 60  # of latitude
+SCALES_NM = (2000, 1000, 500, 200, 100, 50, 20, 10, 5, 2, 1)
+LONGEST_SCALE = WIDTH / 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,14 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """A bar that is `nm` long on the map's middle parallel."""
+
+    length: float
+    nm: int
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """Altitude and speed over time."""
 
@@ -63,15 +74,16 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """All that the template puts into the SVG."""
+    """All that the template puts into the SVG; no profile of a single position."""
 
     land: str
     graticule: str
     degrees: list[Mark]
+    scale: Scale
     lines: list[Line]
     start: Mark
     end: Mark
-    profile: Profile
+    profile: Profile | None
 
 
 def draw_track(pieces: Sequence[Track], land: Land | None = None) -> Drawing | None:
@@ -87,10 +99,11 @@ def draw_track(pieces: Sequence[Track], land: Land | None = None) -> Drawing | N
         land=_land(view, land) if land else "",
         graticule=graticule,
         degrees=degrees,
+        scale=_scale(view),
         lines=list(_lines(places, piece, _bands(track.altitude))),
         start=_mark(places[0], _clock(track.at_ms[0])),
         end=_mark(places[-1], _clock(track.at_ms[-1])),
-        profile=_profile(track, piece),
+        profile=_profile(track, piece) if len(piece) > 1 else None,
     )
 
 
@@ -187,6 +200,13 @@ def _graticule(view: View) -> tuple[str, list[Mark]]:
         for at, value in zip(x, meridians, strict=True)
     ] + [Mark(0, at, _degrees(value, "NS")) for at, value in zip(y, parallels, strict=True)]
     return path, names
+
+
+def _scale(view: View) -> Scale:
+    """The longest round bar that is not too long."""
+    units_per_nm = MAP_HEIGHT / ((view.north - view.south) * NM_PER_DEGREE)
+    nm = next((nm for nm in SCALES_NM if nm * units_per_nm <= LONGEST_SCALE), SCALES_NM[-1])
+    return Scale(round(nm * units_per_nm, 1), nm)
 
 
 def _degrees(value: float, letters: str) -> str:

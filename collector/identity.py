@@ -18,8 +18,8 @@ from typing import Any, Protocol
 from msgspec import Raw
 
 from collector.distance import distance_nm
-from collector.parsing import Key, Pilot
 from collector.plans import Plan, PlanRejected, parse_plan
+from collector.records import Key, Pilot
 from collector.rules import Rules
 
 UNSEEN, REPLACED, UNOBSERVED = "unseen", "replaced", "unobserved"

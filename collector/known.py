@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from collector.identity import OpenFlight
 from collector.live import Place, Station
-from collector.parsing import Key
+from collector.records import Key
 from collector.sessions import OpenSession
 from collector.tunings import CHANNEL_HZ, Tuning
 

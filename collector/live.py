@@ -5,13 +5,14 @@ Pure rendering. `snapshots.py` keeps the results where the web finds them.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
+from collector import counts
 from collector.callsigns import is_position, is_voice_frequency, normalise
-from collector.counts import count
-from collector.parsing import Controller, Feed, Key, Pilot
+from collector.parsing import Feed
+from collector.records import Controller, Key, Pilot
 from collector.text import clean_json
 
 
@@ -175,17 +176,20 @@ def hide_members(rows: Iterable[LiveFlight | LivePosition], alias: Callable[[int
 class NetworkStatus(Struct, gc=False):
     """What the network reports of itself, in its own words."""
 
-    update_timestamp: datetime
-    connected_clients: int
-    unique_users: int
-    pilots: int
-    controllers: int
-    observers: int
-    atis: int
-    prefiles: int
-    servers: list[dict[str, Any]]
+    update_timestamp: Annotated[datetime, Meta(description="The feed's own time")]
+    connected_clients: counts.Clients
+    unique_users: counts.Users
+    pilots: counts.Pilots
+    controllers: counts.Controllers
+    observers: counts.Observers
+    atis: counts.Atis
+    prefiles: counts.Prefiles
+    servers: Annotated[
+        list[dict[str, Any]],
+        Meta(description="Each server's ident, name and location, and the clients on it"),
+    ]
 
 
 def network_status(feed: Feed) -> NetworkStatus:
     """The status of a feed."""
-    return NetworkStatus(update_timestamp=feed.feed_at, **count(feed))
+    return NetworkStatus(update_timestamp=feed.feed_at, **counts.count(feed))

@@ -1,181 +1,43 @@
-"""Parses a feed's two JSON bodies into typed, validated records (VATSIM data feed v3).
-
-All records of a kind are decoded at once. Only when one of them is bad is each decoded by itself,
-so that one bad record costs that record and no other. Flight plans stay raw JSON: they seldom
-change, and bytes compare faster than they parse (`plans.py` reads them).
+"""Parses a feed's two JSON bodies into validated records, each client's newest one.
 
 Times are aware datetimes in UTC. A feed's own time is cut to milliseconds, since it is also the
 id of its entry in the buffer.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, Struct
+from msgspec import Struct
 
-from collector.text import clean, clean_json, storable
+from collector.decoding import FeedRejected, Rejects, decode_feed, decode_radios, unknown_keys
+from collector.records import (
+    Atis,
+    Client,
+    Controller,
+    General,
+    Key,
+    Pilot,
+    Prefile,
+    Server,
+    Transceiver,
+)
+from collector.text import clean, storable
 
-Int = Annotated[int, Meta(ge=-(2**31), lt=2**31)]
-Cid = Annotated[int, Meta(ge=-(2**53), le=2**53)]
-Time = Annotated[datetime, Meta(tz=True)]
-Height = Annotated[float, Meta(ge=-100_000, le=1_000_000)]
-Callsign = Annotated[str, Meta(min_length=1, max_length=20)]
-
+REFERENCES = ("facilities", "ratings", "pilot_ratings", "military_ratings")
+MOST_ENTRIES = 100  # of one of them
 # Clients of the network's own services, which are neither pilots nor controllers.
 SERVICE_CALLSIGNS = frozenset({"AFVDATA", "AFV-SLURPER", "DATA", "DATASVR", "SUP"})
 # Lengths that text is cut to. The longest route among 96,557 recorded pilots had 1,081 characters.
 NAME_LENGTH, SERVER_LENGTH, FREQUENCY_LENGTH, ATIS_LINES, ATIS_LINE_LENGTH = 100, 40, 12, 100, 500
-# Keys beyond a kind's own that are kept of a record, and that a decoder knows at a time: a feed
-# of random keys must not fill the memory.
-MOST_UNKNOWN_KEYS, MOST_LEARNED_KEYS = 16, 32
-MOST_ENTRIES = 100
-KEPT_REJECTS = 10
 HPA_PER_INCH = 33.8639
 SQUAWKS = frozenset(f"{code:04o}" for code in range(8**4))
 # A record's own time is at most 177 s older than its feed (96,557 records); a day is no record.
 MOST_RECORD_AGE = timedelta(days=1)
 # Of any time; the ends of the calendar overflow when something is added, or in another zone.
 YEARS = range(2000, 3000)
-
-
-class FeedRejected(Exception):
-    """A whole body that is not a feed. `reason` is a slug, the message says what is wrong."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-class Record(Struct, gc=False, forbid_unknown_fields=True):
-    """What every kind of record has in common."""
-
-
-class General(Struct, gc=False):
-    """The feed's header."""
-
-    update_timestamp: Time
-    connected_clients: Int
-    unique_users: Int
-    version: Int = 3
-    reload: Int = 0
-
-
-class Client(Record):
-    """Somebody who is connected, or who filed a plan."""
-
-    cid: Cid
-    name: str
-    callsign: Callsign
-    last_updated: Time
-
-
-class Pilot(Client):
-    """A pilot: altitude in feet above mean sea level, speed in knots, heading magnetic.
-
-    A value that cannot be true is None; without a believable place both coordinates are.
-    """
-
-    server: str
-    pilot_rating: Int
-    latitude: float | None
-    longitude: float | None
-    altitude: Int | None
-    groundspeed: Int | None
-    transponder: str | None
-    heading: Int | None
-    qnh_i_hg: float | None
-    qnh_mb: Int | None
-    flight_plan: Raw
-    logon_time: Time
-    military_rating: Int | None = None
-
-
-class Controller(Client):
-    """A controller, observer or supervisor; `frequency` is MHz as text."""
-
-    frequency: str
-    facility: Int
-    rating: Int
-    server: str
-    visual_range: Int
-    text_atis: list[str] | None
-    logon_time: Time
-
-
-class Atis(Controller):
-    """A station that broadcasts an ATIS."""
-
-    atis_code: str | None = None
-
-
-class Prefile(Client):
-    """A flight plan that was filed without being connected."""
-
-    flight_plan: Raw
-
-
-class Server(Record):
-    """One of the network's servers."""
-
-    ident: str
-    hostname_or_ip: str
-    location: str
-    name: str
-    clients_connection_allowed: Int | None = None
-    client_connections_allowed: bool | None = None
-    is_sweatbox: bool | None = None
-
-
-class Transceiver(Struct, gc=False):
-    """One radio: `frequency` in Hz, antenna in degrees; heights are metres."""
-
-    id: Int
-    frequency: Annotated[int, Meta(ge=0, lt=2**31)]
-    latitude: Annotated[float, Meta(ge=-90, le=90)] = msgspec.field(name="latDeg")
-    longitude: Annotated[float, Meta(ge=-180, le=180)] = msgspec.field(name="lonDeg")
-    height_msl_m: Height = msgspec.field(name="heightMslM")
-    height_agl_m: Height = msgspec.field(name="heightAglM")
-
-
-class Radios(Struct, gc=False):
-    """All radios of one client."""
-
-    callsign: Callsign
-    transceivers: list[Transceiver]
-
-
-class RejectedRecord(NamedTuple):
-    """A record that could not be taken, with the reason and the start of its JSON."""
-
-    kind: str
-    reason: str
-    record: str
-
-
-@dataclass(slots=True)
-class Rejects:
-    """Counts rejected records by kind and reason, and keeps the last few."""
-
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    last: list[RejectedRecord] = field(default_factory=list)
-
-    def add(self, kind: str, reason: str, record: bytes) -> None:
-        """Count one record of `kind`; `record` is its JSON."""
-        self.counts[kind, reason] += 1
-        text = clean(record[:4000].decode("utf-8", "replace"), 4000)
-        self.last = [*self.last, RejectedRecord(kind, reason, text)][-KEPT_REJECTS:]
-
-    def include(self, others: "Rejects") -> None:
-        """Add what another body counted."""
-        self.counts.update(others.counts)
-        self.last = [*self.last, *others.last][-KEPT_REJECTS:]
-
-
-Key = tuple[int, str]  # (cid, callsign)
 
 
 @dataclass(slots=True)
@@ -200,162 +62,6 @@ class Feed:
     new_keys: list[str]
 
 
-class _Decoder:
-    """Decodes one type of record, and learns the keys that the feed adds to it.
-
-    A learned key becomes an optional field of the type, so that a new key slows down only the
-    first feed that has it.
-    """
-
-    def __init__(self, kind: str, base: type[Struct]) -> None:
-        self.kind = kind
-        self.base = base
-        self.learned: list[str] = []
-        own = msgspec.structs.fields(base)
-        self._own, self._count = {f.encode_name for f in own}, len(own)
-        self._build()
-
-    def _build(self) -> None:
-        names = {f"learned_{i}": key for i, key in enumerate(self.learned)}
-        self.type: Any = self.base
-        if names:
-            self.type = msgspec.defstruct(
-                self.base.__name__,
-                [(name, Any, UNSET) for name in names],
-                bases=(self.base,),
-                rename=names,
-                gc=False,
-                forbid_unknown_fields=True,
-            )
-        self._decode = msgspec.json.Decoder(self.type).decode
-
-    def decode(self, item: bytes) -> Any:
-        """The record in `item`; raises msgspec's errors."""
-        try:
-            return self._decode(item)
-        except msgspec.ValidationError:
-            record = msgspec.json.decode(item)
-            if not isinstance(record, dict) or record.keys() <= self._own:
-                raise
-            record = msgspec.json.decode(item, type=dict[str, Raw])
-            kept = sorted(key for key in record if key not in self._own and _is_nameable(key))
-            kept = kept[:MOST_UNKNOWN_KEYS]
-            self._learn(kept)
-            for key in record.keys() - self._own - set(kept):
-                del record[key]
-            return self._decode(msgspec.json.encode(record))
-
-    def decode_each(self, items: Raw, rejects: Rejects) -> list[Any]:
-        """The good records of a JSON list; the others are counted in `rejects`."""
-        records = []
-        for item in msgspec.json.decode(items, type=list[Raw]):
-            try:
-                records.append(self.decode(bytes(item)))
-            except msgspec.DecodeError as error:
-                rejects.add(self.kind, _reason(error), bytes(item))
-        return records
-
-    def extras(self, record: Struct) -> dict[str, Any]:
-        """The values of the keys that `record` has beyond its kind's own: a few, in their order."""
-        names = {f.encode_name: f.name for f in msgspec.structs.fields(record)[self._count :]}
-        values = {key: getattr(record, names[key]) for key in sorted(names)}
-        present = [(key, value) for key, value in values.items() if value is not UNSET]
-        return {key: storable(value) for key, value in present[:MOST_UNKNOWN_KEYS]}
-
-    def _learn(self, keys: list[str]) -> None:
-        """Make fields of the keys; those of before are forgotten where there are too many."""
-        new = [key for key in keys if key not in self.learned]
-        if new:
-            room = len(self.learned) + len(new) <= MOST_LEARNED_KEYS
-            self.learned = [*self.learned, *new] if room else keys
-            self._build()
-
-
-def _is_nameable(key: str) -> bool:
-    """Whether a key may become a field's name."""
-    return len(key) <= 64 and key.isprintable() and not set(key) & set('\\"')
-
-
-class _Envelope(Record):
-    """The feed's outermost object, with its lists still raw."""
-
-    general: General
-    pilots: Raw
-    controllers: Raw
-    atis: Raw = Raw(b"[]")
-    servers: Raw = Raw(b"[]")
-    prefiles: Raw = Raw(b"[]")
-    facilities: list[dict[str, Any]] = []
-    ratings: list[dict[str, Any]] = []
-    pilot_ratings: list[dict[str, Any]] = []
-    military_ratings: list[dict[str, Any]] = []
-
-
-_REFERENCES = ("facilities", "ratings", "pilot_ratings", "military_ratings")
-_ENVELOPE = _Decoder("feed", _Envelope)
-_KINDS: dict[str, type[Struct]] = {
-    "pilots": Pilot,
-    "controllers": Controller,
-    "atis": Atis,
-    "servers": Server,
-    "prefiles": Prefile,
-}
-_DECODERS = {kind: _Decoder(kind, base) for kind, base in _KINDS.items()}
-_ALL = (_ENVELOPE, *_DECODERS.values())
-# The decoder of everything at once, with the types that it was made of.
-_whole: tuple[tuple[type, ...], msgspec.json.Decoder[Any]] | None = None
-
-
-def _whole_decoder() -> msgspec.json.Decoder[Any]:
-    """Decodes a body in which every record is good, in one pass."""
-    global _whole
-    types = tuple(decoder.type for decoder in _ALL)
-    if _whole is None or _whole[0] != types:
-        lists: dict[str, Any] = {d.kind: list.__class_getitem__(d.type) for d in _ALL[1:]}
-        needed = [(kind, lists.pop(kind)) for kind in ("pilots", "controllers")]
-        feed = msgspec.defstruct(
-            "Feed",
-            [*needed, *((kind, of, []) for kind, of in lists.items())],
-            bases=(_ENVELOPE.type,),
-            forbid_unknown_fields=True,
-            gc=False,
-        )
-        _whole = types, msgspec.json.Decoder(feed)
-    return _whole[1]
-
-
-def _decode(content: bytes, rejects: Rejects) -> Any:
-    """The envelope with lists of records; bad records are counted in `rejects`."""
-    try:
-        return _whole_decoder().decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        # A bad record, or a string with half a surrogate pair.
-        envelope = _ENVELOPE.decode(_repaired(content))
-        for kind, decoder in _DECODERS.items():
-            setattr(envelope, kind, decoder.decode_each(getattr(envelope, kind), rejects))
-        return envelope
-
-
-def _repaired(content: bytes) -> bytes:
-    """A body whose strings can be decoded. Raises `FeedRejected` if it is not UTF-8."""
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        raise FeedRejected("encoding", "The body is not UTF-8.") from None
-    return clean_json(content)
-
-
-def _decode_or_reject(content: bytes, rejects: Rejects) -> Any:
-    try:
-        return _decode(content, rejects)
-    except RecursionError:
-        raise FeedRejected("nested", "The body is nested too deep.") from None
-    except msgspec.ValidationError as error:
-        raise FeedRejected("form", f"The body is no feed: {_reason(error)}.") from None
-    except msgspec.DecodeError as error:
-        raise FeedRejected("json", f"The body is no JSON: {_reason(error)}.") from None
-
-
 class Counts(NamedTuple):
     """What tells whether a feed can be true.
 
@@ -371,7 +77,7 @@ class Counts(NamedTuple):
 def read_counts(content: bytes) -> Counts:
     """The time and numbers of a body, which costs half of parsing it. Raises `FeedRejected`."""
     rejects = Rejects()
-    return _counts(_decode_or_reject(content, rejects), rejects)
+    return _counts(decode_feed(content, rejects), rejects)
 
 
 def _counts(body: Any, rejects: Rejects) -> Counts:
@@ -393,7 +99,7 @@ def _counts(body: Any, rejects: Rejects) -> Counts:
 def parse_feed(content: bytes) -> Feed:
     """The feed in a `vatsim-data.json` body. Raises `FeedRejected`."""
     rejects = Rejects()
-    body = _decode_or_reject(content, rejects)
+    body = decode_feed(content, rejects)
     counts = _counts(body, rejects)
     feed_at = counts.feed_at
     for pilot in body.pilots:
@@ -409,10 +115,10 @@ def parse_feed(content: bytes) -> Feed:
         atis=_latest_of_each("atis", body.atis, feed_at, rejects),
         prefiles=_latest_of_each("prefiles", body.prefiles, feed_at, rejects),
         servers=body.servers,
-        references={name: _entries(getattr(body, name)) for name in _REFERENCES},
+        references={name: _entries(getattr(body, name)) for name in REFERENCES},
         counts=counts,
         rejects=rejects,
-        new_keys=_new_keys(body),
+        new_keys=unknown_keys(body),
     )
 
 
@@ -421,23 +127,7 @@ def _entries(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [storable(entry) for entry in listed[:MOST_ENTRIES]]
 
 
-def _new_keys(body: Any) -> list[str]:
-    """The keys in this body that the types did not have from the start."""
-    keys = {f"feed.{key}" for key in _ENVELOPE.extras(body)}
-    for kind, decoder in _DECODERS.items():
-        if decoder.learned:
-            for record in getattr(body, kind):
-                keys.update(f"{kind}.{key}" for key in decoder.extras(record))
-    return sorted(keys)
-
-
 _CONNECTED = ("pilots", "controllers", "atis")
-
-
-def extras_reader(kind: str) -> Callable[[Struct], dict[str, Any]] | None:
-    """What reads a record's values of keys that nobody knew; None while there are no such keys."""
-    decoder = _DECODERS[kind]
-    return decoder.extras if decoder.learned else None
 
 
 def whole_milliseconds(at: datetime) -> datetime:
@@ -449,26 +139,8 @@ def whole_milliseconds(at: datetime) -> datetime:
 def parse_transceivers(content: bytes) -> tuple[dict[str, list[Transceiver]], Rejects]:
     """The radios of each callsign in a `transceivers-data.json` body. Raises `FeedRejected`."""
     rejects = Rejects()
-    try:
-        clients = _decode_radios(content, rejects)
-    except RecursionError:
-        raise FeedRejected("nested", "The transceivers are nested too deep.") from None
-    except msgspec.ValidationError as error:
-        raise FeedRejected("form", f"The transceivers are no list: {_reason(error)}.") from None
-    except msgspec.DecodeError as error:
-        raise FeedRejected("json", f"The transceivers are no JSON: {_reason(error)}.") from None
+    clients = decode_radios(content, rejects)
     return {clean(client.callsign, 20): client.transceivers for client in clients}, rejects
-
-
-_RADIOS = msgspec.json.Decoder(list[Radios])
-
-
-def _decode_radios(content: bytes, rejects: Rejects) -> list[Radios]:
-    """The good clients; the others are counted in `rejects`."""
-    try:
-        return _RADIOS.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _Decoder("transceivers", Radios).decode_each(Raw(_repaired(content)), rejects)
 
 
 ClientT = TypeVar("ClientT", bound=Client)
@@ -563,12 +235,3 @@ def _validate_controller(station: Controller) -> None:
         station.text_atis = [clean(line, ATIS_LINE_LENGTH) for line in lines]
     if isinstance(station, Atis) and station.atis_code is not None:
         station.atis_code = clean(station.atis_code, 4)
-
-
-def _reason(error: Exception) -> str:
-    """What was wrong, without the place in the list, so that equal reasons count together."""
-    text = str(error)
-    if "unknown field" in text:
-        return "unknown keys that are too many or too odd"
-    message, _, path = text.partition(" - at `$")
-    return message + (f" at {path.rstrip('`').lstrip('.')}" if path.startswith(".") else "")

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from msgspec import Raw
 
-from collector.parsing import Key, Prefile
 from collector.plans import Plan, PlanRejected, parse_plan
+from collector.records import Key, Prefile
 
 
 @dataclass(slots=True, eq=False)

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from django.conf import settings
 
-from collector.parsing import Client, Feed, Key
+from collector.parsing import Feed
+from collector.records import Client, Key
 
 _BITS = 52
 

@@ -33,3 +33,11 @@ class SessionQuerySet(models.QuerySet[Any]):
     def controllers(self) -> SessionQuerySet:
         """Without ATIS stations."""
         return self.filter(is_atis=False)
+
+
+class PollQuerySet(models.QuerySet[Any]):
+    """Polls, newest first, as sentences."""
+
+    def accepted(self) -> PollQuerySet:
+        """Those whose feed is stored."""
+        return self.filter(outcome="accepted")

@@ -16,8 +16,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from collector.decoding import FeedRejected
 from collector.feed import Body, FeedError, FeedRefused, Limits, pack, unpack
-from collector.parsing import FeedRejected, Time, parse_feed, whole_milliseconds
+from collector.parsing import parse_feed, whole_milliseconds
+from collector.records import Time
 
 SUFFIXES = (".json", ".json.gz")
 OLDEST_RADIOS = timedelta(seconds=60)  # transceivers that are older say nothing about a feed

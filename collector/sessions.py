@@ -12,7 +12,7 @@ from typing import Any
 
 from collector.callsigns import is_position, is_voice_frequency
 from collector.identity import UNOBSERVED, UNSEEN
-from collector.parsing import Atis, Controller, Key
+from collector.records import Atis, Controller, Key
 from collector.rules import Rules
 
 ACTIVE, PENDING, OBSERVER, BROADCAST = "active", "pending", "observer", "broadcast"

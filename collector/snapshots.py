@@ -24,10 +24,11 @@ from django.utils import timezone
 
 from collector import live
 from collector.buffer import FeedBuffer, RedisClient, connect
+from collector.decoding import FeedRejected
 from collector.feed import FeedError, unpack
 from collector.known import Known
 from collector.live import LiveFlight, LivePosition, NetworkStatus
-from collector.parsing import Feed, FeedRejected, parse_feed
+from collector.parsing import Feed, parse_feed
 from collector.privacy import hide_erased, pseudonym
 from monitoring import runtime
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from collector.distance import distance_nm
-from collector.parsing import Transceiver
+from collector.records import Transceiver
 from collector.rules import Rules
 
 CHANNEL_HZ = 5000  # clients report frequencies with a noise of a few Hz

@@ -13,7 +13,7 @@ NOTICES = {
     Source.Kind.RECORDED: "Recorded: this is how the network was at another time, not how it is.",
 }
 ASK_AGAIN_S = 30.0  # while the source is not known: not decided yet, or PostgreSQL away
-_notice: str | None = None
+_source: Source.Kind | None = None
 _asked_at = float("-inf")  # of the monotonic clock
 
 
@@ -23,19 +23,25 @@ def feed_notice(_request: HttpRequest) -> dict[str, str]:
 
 
 def notice_of_source() -> str:
-    """What must be said about the data, an empty string where it is the live network's.
+    """What must be said about the data, an empty string where it is the live network's."""
+    kind = source()
+    return NOTICES.get(kind, "") if kind else ""
 
-    The source never changes, so it is asked for once. A page never waits for it: what is not
-    known yet is said by a later page.
+
+def source() -> Source.Kind | None:
+    """Where the feeds come from, None while it is not known.
+
+    It never changes, so it is asked for once. A page never waits for it: what is not known yet
+    is said by a later page.
     """
     global _asked_at
-    if _notice is None and time.monotonic() - _asked_at >= ASK_AGAIN_S:
+    if _source is None and time.monotonic() - _asked_at >= ASK_AGAIN_S:
         _asked_at = time.monotonic()
         if connection.connection is None:
             threading.Thread(target=_ask_apart, name="feed-notice", daemon=True).start()
         else:
             _ask()
-    return _notice or ""
+    return _source
 
 
 def _ask_apart() -> None:
@@ -46,16 +52,16 @@ def _ask_apart() -> None:
 
 
 def _ask() -> None:
-    global _notice
+    global _source
     try:
-        source = Source.objects.first()
+        decided = Source.objects.first()
     except (DatabaseError, InterfaceError):
         return
-    if source:
-        _notice = NOTICES.get(Source.Kind(source.kind), "")
+    if decided:
+        _source = Source.Kind(decided.kind)
 
 
 def forget() -> None:
     """Ask again for the next page."""
-    global _notice, _asked_at
-    _notice, _asked_at = None, float("-inf")
+    global _source, _asked_at
+    _source, _asked_at = None, float("-inf")

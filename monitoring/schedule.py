@@ -39,6 +39,12 @@ def install_schedules(schedules: Iterable[Schedule]) -> int:
     return sum(_install(schedule) for schedule in schedules)
 
 
+def remove_result_cleanup() -> int:
+    """Remove the task with which beat wanted to clear away results, which nothing keeps."""
+    _, removed = PeriodicTask.objects.filter(task="celery.backend_cleanup").delete()
+    return removed.get(PeriodicTask._meta.label, 0)
+
+
 def _install(schedule: Schedule) -> bool:
     _, is_new = PeriodicTask.objects.get_or_create(
         name=schedule.task,

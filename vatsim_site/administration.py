@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from constance.apps import ConstanceConfig
 from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
 from django.http import HttpRequest
@@ -23,3 +24,9 @@ class AdministrationConfig(AdminConfig):
     """Django's admin with that site."""
 
     default_site = "vatsim_site.administration.Administration"
+
+
+class SettingsConfig(ConstanceConfig):  # type: ignore[misc] # constance has no types
+    """What an operator changes while the system runs, under a name for people."""
+
+    verbose_name = "Settings"

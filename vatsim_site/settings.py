@@ -66,7 +66,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "constance",
+    "vatsim_site.administration.SettingsConfig",
     "csp",
     "django_celery_beat",
     "django_filters",
@@ -78,6 +78,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "monitoring.api.middleware.CorrelationMiddleware",
     "monitoring.api.middleware.OptionalSlashMiddleware",
+    "monitoring.api.middleware.PrivateAnswersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "collector.api.middleware.LiveListMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -251,6 +252,18 @@ RULES = Rules(
     *(env.number(f"RULE_{name.upper()}", value, least=0) for name, value in asdict(Rules()).items())
 )
 
+# --- What lies outside --------------------------------------------------------------------------
+
+# Failures in a row that open a circuit breaker; the feed's opens after three at the latest.
+CIRCUIT_BREAKER_FAILURE_THRESHOLD = env.integer(
+    "CIRCUIT_BREAKER_FAILURE_THRESHOLD", 5, least=1, most=1000
+)
+# s for which it opens at first. The longest, after failed probes: twice that for the feed, else
+# ten times. The share of failures counts over twice that, too.
+CIRCUIT_BREAKER_TIMEOUT = env.number("CIRCUIT_BREAKER_TIMEOUT", 30, least=0.1, most=3600)
+# Hosts that webhooks may reach although they point inward.
+WEBHOOK_ALLOWED_HOSTS = [name.lower() for name in env.names("WEBHOOK_ALLOWED_HOSTS")]
+
 # --- Celery -------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = REDIS_BROKER_URL
@@ -268,6 +281,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TASK_ACKS_LATE = CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_EXPIRES = None  # nothing is kept, so beat need not schedule its removal
 CELERY_TASK_DEFAULT_QUEUE = "general"
 CELERY_TASK_ROUTES = {
     "collector.tasks.poll": {"queue": "collecting"},
@@ -301,6 +315,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "monitoring.api.pagination.CursorPagination",
     "DEFAULT_THROTTLE_CLASSES": ["monitoring.api.throttling.AnonymousThrottle"],
     "DEFAULT_SCHEMA_CLASS": "monitoring.api.schema.AutoSchema",
+    "VIEW_DESCRIPTION_FUNCTION": "monitoring.api.descriptions.describe",
     "EXCEPTION_HANDLER": "monitoring.api.errors.exception_handler",
     "COERCE_DECIMAL_TO_STRING": False,
 }
@@ -309,6 +324,14 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Flights, controllers and positions of the VATSIM network, live and past.",
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
+    # The groups of operations, in this order.
+    "TAGS": [
+        {"name": "Status", "description": "How the system and the network are."},
+        {"name": "Flights", "description": "Flights, where they were, and what they filed."},
+        {"name": "Air traffic control", "description": "Who controls, and who did."},
+        {"name": "Errors and events", "description": "What went wrong, and what happened."},
+        {"name": "The API itself", "description": "What there is."},
+    ],
     "SERVE_PERMISSIONS": ["monitoring.api.permissions.PublicRead"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -335,44 +358,38 @@ CONSTANCE_SUPERUSER_ONLY = False  # who has the permission change_config: the ad
 CONSTANCE_ADDITIONAL_FIELDS = {
     "days": ["django.forms.IntegerField", {"min_value": 1, "max_value": 36_500}],
     "seconds": ["django.forms.IntegerField", {"min_value": 16, "max_value": 86_400}],
-    "requests": ["django.forms.IntegerField", {"min_value": 1, "max_value": 1_000_000}],
+    "a minute": ["django.forms.IntegerField", {"min_value": 1, "max_value": 1_000_000}],
 }
 CONSTANCE_CONFIG = {
-    "RETENTION_POSITIONS_DAYS": (400, "Positions, dropped by whole months.", "days"),
-    "RETENTION_FLIGHTS_DAYS": (400, "Ended flights with their plans.", "days"),
-    "RETENTION_SESSIONS_DAYS": (400, "Ended controller and ATIS sessions.", "days"),
-    "RETENTION_POLLS_DAYS": (400, "Polls of the feed with their measurements.", "days"),
-    "RETENTION_REJECTED_RECORDS_DAYS": (
-        30,
-        "Refused records and failed polls.",
-        "days",
-    ),
-    "RETENTION_PREFILES_DAYS": (30, "Plans filed before a flight.", "days"),
-    "RETENTION_TUNINGS_DAYS": (90, "Which frequencies were tuned.", "days"),
-    "POLL_ENABLED": (True, "Fetch the feed. Off: nothing new arrives.", bool),
-    "FLUSH_ENABLED": (True, "Store what was fetched. Off: it waits in the buffer.", bool),
-    "COMPACTION_ENABLED": (True, "Pack positions of past windows.", bool),
-    "COLLECT_TRANSCEIVERS": (True, "Collect which frequencies are tuned.", bool),
-    "COLLECT_PREFILES": (True, "Collect plans filed before a flight.", bool),
-    "PUBLIC_API": (True, "Anonymous readers may use the public part of the API.", bool),
-    "PUBLIC_NAMES": (False, "Anonymous readers see members' names and CIDs.", bool),
-    "PUBLIC_REQUESTS_PER_MINUTE": (120, "For each anonymous address.", "requests"),
-    "FEED_WARN_SECONDS": (45, "Age at which a feed is late.", "seconds"),
-    "FEED_STALE_SECONDS": (60, "Age at which a feed is stale.", "seconds"),
-    "FEED_OUTAGE_SECONDS": (180, "Age at which a feed is an outage.", "seconds"),
+    "POLL_ENABLED": (True, "Fetch the feed. Off: nothing new arrives", bool),
+    "FLUSH_ENABLED": (True, "Store what was fetched. Off: it waits in the buffer", bool),
+    "COMPACTION_ENABLED": (True, "Pack positions of past windows. Off: they take more room", bool),
+    "COLLECT_TRANSCEIVERS": (True, "Collect which frequencies are tuned", bool),
+    "COLLECT_PREFILES": (True, "Collect plans filed before a flight", bool),
+    "FEED_WARN_SECONDS": (45, "A feed is late from this age", "seconds"),
+    "FEED_STALE_SECONDS": (60, "A feed is stale from this age", "seconds"),
+    "FEED_OUTAGE_SECONDS": (180, "A feed is an outage from this age", "seconds"),
+    "PUBLIC_API": (True, "Anonymous readers may use the public part of the API", bool),
+    "PUBLIC_NAMES": (False, "Anonymous readers see members' names and CIDs", bool),
+    "PUBLIC_REQUESTS_PER_MINUTE": (120, "Requests of an anonymous address", "a minute"),
+    "RETENTION_POSITIONS_DAYS": (400, "Positions, dropped by whole months", "days"),
+    "RETENTION_FLIGHTS_DAYS": (400, "Ended flights with their plans", "days"),
+    "RETENTION_SESSIONS_DAYS": (400, "Ended sessions of controllers and ATIS", "days"),
+    "RETENTION_POLLS_DAYS": (400, "Polls of the feed with their measurements", "days"),
+    "RETENTION_REJECTED_RECORDS_DAYS": (30, "Refused records and failed polls", "days"),
+    "RETENTION_PREFILES_DAYS": (30, "Plans filed before a flight", "days"),
+    "RETENTION_TUNINGS_DAYS": (90, "Which frequencies were tuned", "days"),
 }
-CONSTANCE_CONFIG_FIELDSETS = {
-    "Retention in days": [name for name in CONSTANCE_CONFIG if name.startswith("RETENTION_")],
-    "Components": [
-        "POLL_ENABLED",
-        "FLUSH_ENABLED",
-        "COMPACTION_ENABLED",
-        "COLLECT_TRANSCEIVERS",
-        "COLLECT_PREFILES",
-    ],
-    "Anonymous readers": [name for name in CONSTANCE_CONFIG if name.startswith("PUBLIC_")],
-    "Age of the feed in seconds": [name for name in CONSTANCE_CONFIG if name.startswith("FEED_")],
-}
+# Pairs, since constance sorts a dictionary by its titles.
+CONSTANCE_CONFIG_FIELDSETS = tuple(
+    (title, tuple(name for name in CONSTANCE_CONFIG if name.startswith(beginnings)))
+    for title, beginnings in (
+        ("What is collected", ("POLL_", "FLUSH_", "COMPACTION_", "COLLECT_")),
+        ("Age of the feed", ("FEED_",)),
+        ("Anonymous readers", ("PUBLIC_",)),
+        ("How long it is kept, counted from the newest feed", ("RETENTION_",)),
+    )
+)
 
 # --- Logs ---------------------------------------------------------------------------------------
 
@@ -387,7 +404,14 @@ LOGGING = {
     "formatters": {
         "plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"expected": {"()": "monitoring.logs.ExpectedFailures"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "plain",
+            "filters": ["expected"],
+        }
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {"constance.migrations": {"level": "WARNING"}},  # old tables that never were
 }

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView, TemplateView
 
-from monitoring.api.views import DocsView, SchemaView
+from monitoring.api.views import DocsView, IndexView, SchemaView
 
 admin.site.site_header = admin.site.site_title = "VATSIM Data Collection System"
 admin.site.index_title = "Administration"
@@ -19,7 +19,9 @@ urlpatterns = [
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("", include("monitoring.health.urls")),
+    path("api", IndexView.as_view(), name="api"),
     path("api/schema", SchemaView.as_view(), name="schema"),
     path("api/docs", DocsView.as_view(url_name="schema"), name="docs"),
     path("api/", include("collector.api.urls")),
+    path("api/", include("monitoring.urls")),
 ]

@@ -20,6 +20,8 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 
+from collector.admin.labels import HELP, LABELS
+
 MOST_LISTED = 10_000  # rows that one can leaf through; further ones are found by search
 MOST_SHOWN = 200  # rows of a section
 
@@ -102,6 +104,12 @@ class CollectedAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in t
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
         """Which list it is."""
         return FixedOrder
+
+    def get_form(
+        self, request: HttpRequest, obj: Model | None = None, change: bool = False, **options: Any
+    ) -> Any:
+        """The page's fields, under names for people."""
+        return super().get_form(request, obj, change, labels=LABELS, help_texts=HELP, **options)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody adds what was not collected."""

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from collector.admin.base import CollectedAdmin, Link, Section, list_of, newest
 from collector.admin.differences import as_html, changes
 from collector.admin.filters import FacilityFilter, PresenceFilter
+from collector.admin.labels import quantity
 from collector.admin.searching import has_callsign, has_cid
 from collector.live import short_names
 from collector.models import AtisSession, ControllerSession, Reference, Tuning
@@ -32,7 +33,7 @@ class SessionAdmin(CollectedAdmin):
         ("first_seen_at", "last_seen_at", "logon_time"),
         ("active_at", "tuned_at"),
         ("ended_at", "end_reason"),
-        ("server", "visual_range"),
+        ("server", "visual_range_nm"),
         ("atis_code", "text_atis"),
         "extra",
     )
@@ -46,6 +47,11 @@ class SessionAdmin(CollectedAdmin):
     def rating_name(self, session: ControllerSession) -> str:
         """The feed's short name of the rating."""
         return _named("rating", "ratings")(session)
+
+    @admin.display(description="visual range")
+    def visual_range_nm(self, session: ControllerSession) -> str:
+        """As the client asks for traffic."""
+        return quantity(session.visual_range, "nm")
 
     def matching(self, word: str) -> Q:
         """Callsign or member."""
@@ -66,7 +72,7 @@ class SessionAdmin(CollectedAdmin):
 class ControllerSessionAdmin(SessionAdmin):
     """Sessions of controllers, observers and supervisors, newest first."""
 
-    list_display = (*("callsign", "cid", "frequency", "status", "first_seen_at", "last_seen_at"),)
+    list_display = ("callsign", "cid", "frequency", "kind", "first_seen_at", "last_seen_at")
     list_filter = (PresenceFilter, "status", FacilityFilter, "end_reason", "first_seen_at")
 
     @admin.display(description="status")

@@ -1,11 +1,14 @@
 """What changed from one version of something to the next."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+
+from collector.admin.labels import label_of
 
 
 class Change(NamedTuple):
@@ -33,7 +36,7 @@ def as_html(found: Iterable[Change]) -> SafeString:
     return format_html_join(
         "",
         '<div class="change"><b>{}</b><span><del>{}</del> <ins>{}</ins></span></div>',
-        found,
+        ((label_of(change.name), change.before, change.after) for change in found),
     )
 
 
@@ -41,4 +44,6 @@ def _text(version: Any, name: str) -> str:
     value = getattr(version, name, None)
     if value is None:
         return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
     return "\n".join(value) if isinstance(value, list) else str(value)

@@ -6,6 +6,7 @@ from django.contrib import admin
 
 from collector.admin.base import CollectedAdmin, Section, newest
 from collector.admin.filters import RejectedRecordsFilter
+from collector.admin.labels import label_of, quantity
 from collector.models import FailedPoll, Poll, Reference, UnknownKey
 
 
@@ -15,24 +16,39 @@ class PollAdmin(CollectedAdmin):
 
     list_display = (
         *("feed_at", "outcome", "pilots", "controllers", "atis", "positions", "rejected"),
-        *("age_s", "body_bytes", "stored_bytes", "reason"),
+        *("age", "body", "reason"),
     )
     list_filter = ("outcome", RejectedRecordsFilter, "feed_at")
     ordering = ("-feed_at",)
     fields = (
-        ("feed_at", "fetched_at", "age_s", "fetch_seconds"),
+        ("feed_at", "fetched_at", "age", "fetch"),
         ("outcome", "reason"),
-        ("body_bytes", "stored_bytes"),
+        ("body", "stored"),
         ("has_transceivers", "transceivers_error"),
         ("connected_clients", "unique_users"),
         ("pilots", "controllers", "observers", "atis", "prefiles"),
         ("positions", "rejected"),
     )
 
-    @admin.display(description="age s")
-    def age_s(self, poll: Poll) -> str:
+    @admin.display(description="age")
+    def age(self, poll: Poll) -> str:
         """How old the feed was when it came; recorded feeds are older than that says."""
-        return f"{(poll.fetched_at - poll.feed_at).total_seconds():.1f}"
+        return quantity((poll.fetched_at - poll.feed_at).total_seconds(), "s", 1)
+
+    @admin.display(description="fetch took")
+    def fetch(self, poll: Poll) -> str:
+        """The time from the question to the last byte."""
+        return quantity(poll.fetch_seconds, "s", 2)
+
+    @admin.display(description="size")
+    def body(self, poll: Poll) -> str:
+        """The unpacked body's."""
+        return quantity(poll.body_bytes / 1000, "kB")
+
+    @admin.display(description="size in the buffer")
+    def stored(self, poll: Poll) -> str:
+        """The body's, compressed."""
+        return quantity(poll.stored_bytes / 1000, "kB")
 
     def about(self, row: Poll) -> dict[str, Any]:
         """Rejected records and servers."""
@@ -54,7 +70,7 @@ def _records(poll: Poll) -> Section:
 def _servers(poll: Poll) -> Section:
     names = ("ident", "name", "location", "clients")
     rows = [[server.get(name, "") for name in names] for server in poll.servers]
-    return Section("Servers", [name.capitalize() for name in names], rows)
+    return Section("Servers", [label_of(name) for name in names], rows)
 
 
 @admin.register(FailedPoll)

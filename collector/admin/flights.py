@@ -21,6 +21,7 @@ from collector.admin.base import (
 )
 from collector.admin.differences import as_html, changes
 from collector.admin.filters import FlightRulesFilter, PresenceFilter
+from collector.admin.labels import quantity, route
 from collector.admin.searching import has_callsign, has_cid
 from collector.basemap import read_land
 from collector.columns import integers, numbers, times
@@ -40,7 +41,7 @@ class FlightAdmin(CollectedAdmin):
     """Flights, newest first."""
 
     list_display = (
-        *("callsign", "cid", "departure", "arrival", "aircraft_short", "flight_rules"),
+        *("callsign", "cid", "airports", "aircraft", "rules"),
         *("first_seen_at", "last_seen_at", "status", "end"),
     )
     list_filter = (
@@ -58,13 +59,33 @@ class FlightAdmin(CollectedAdmin):
         ("first_seen_at", "last_seen_at", "logon_time"),
         ("moved", "flown", "landed"),
         ("server", "pilot_rating", "military_rating"),
-        ("ground_altitude", "extra"),
+        ("ground", "extra"),
     )
 
-    @admin.display(description="end reason")
+    @admin.display(description="from – to")  # noqa: RUF001 - a dash
+    def airports(self, flight: Flight) -> str:
+        """The airports of the plan that holds."""
+        return route(flight.departure, flight.arrival)
+
+    @admin.display(description="aircraft")
+    def aircraft(self, flight: Flight) -> str:
+        """The type."""
+        return flight.aircraft_short or "-"
+
+    @admin.display(description="rules")
+    def rules(self, flight: Flight) -> str:
+        """The feed's letter."""
+        return flight.flight_rules or "-"
+
+    @admin.display(description="end")
     def end(self, flight: Flight) -> str:
         """The reason in one word."""
-        return flight.end_reason
+        return flight.end_reason or "-"
+
+    @admin.display(description="ground altitude")
+    def ground(self, flight: Flight) -> str:
+        """Of the place where it last stood."""
+        return quantity(flight.ground_altitude, "ft")
 
     def matching(self, word: str) -> Q:
         """Callsign, member or airport."""

@@ -30,6 +30,8 @@ from monitoring.api.permissions import PublicRead
 class PositionsView(LiveListView):
     """Active ATC positions."""
 
+    name = "Active ATC positions"
+    tag = "Air traffic control"
     list_name = "positions"
     read_past = past.positions
     parameters = ("at", *(p.name for p in POSITION_PARAMETERS))
@@ -69,6 +71,8 @@ class OnePersonsPositions(Struct):
 class ByControllerView(LiveView):
     """Active ATC positions, grouped by controller."""
 
+    name = "Active controllers"
+    tag = "Air traffic control"
     list_name = "positions"
     read_past = past.positions
     renderer_classes = PLAIN
@@ -100,6 +104,8 @@ class ByControllerView(LiveView):
 class SessionsView(CompressedMixin, StrictParametersMixin, generics.ListAPIView[ControllerSession]):
     """The sessions on a position, the newest first; one that goes on has no `ended_at`."""
 
+    name = "Sessions on a position"
+    tag = "Air traffic control"
     permission_classes = (PublicRead,)
     renderer_classes = ROWS
     serializer_class = SessionSerializer

@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
-from django.utils.cache import patch_vary_headers
+from django.utils.cache import patch_cache_control, patch_vary_headers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -88,9 +88,11 @@ class CompressedMixin(APIView):
     """A view whose longer answers are compressed as the reader likes."""
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Compress once the answer is rendered."""
+        """Compress once the answer is rendered; what somebody signed in for is theirs alone."""
         finished = super().finalize_response(request, response, *args, **kwargs)
         patch_vary_headers(finished, VARY)
+        if request.user.is_authenticated:
+            patch_cache_control(finished, private=True)
         if isinstance(finished, Response):
             encoding = accepted_encoding(request.META.get("HTTP_ACCEPT_ENCODING", ""))
             finished.add_post_render_callback(lambda rendered: _compress(rendered, encoding))

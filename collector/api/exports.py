@@ -27,6 +27,8 @@ LONGEST_EXPORT = timedelta(days=31)
 class ExportView(StrictParametersMixin):
     """Positions in bulk."""
 
+    name = "Positions in bulk"
+    tag = "Flights"
     permission_classes = (Staff,)
     renderer_classes = (*PLAIN, ParquetRenderer, CSVRenderer, NDJSONRenderer)
     parameters = ("from", "to")
@@ -34,8 +36,13 @@ class ExportView(StrictParametersMixin):
     @extend_schema(
         operation_id="export_positions",
         parameters=[
-            query("from", OpenApiTypes.DATETIME, required=True),
-            query("to", OpenApiTypes.DATETIME, "At most 31 days later", required=True),
+            query("from", OpenApiTypes.DATETIME, "The first instant", required=True),
+            query(
+                "to",
+                OpenApiTypes.DATETIME,
+                "The last instant, at most 31 days later",
+                required=True,
+            ),
         ],
         responses={
             (200, parquet.MEDIA_TYPE): OpenApiTypes.BINARY,

@@ -38,6 +38,8 @@ _PLAN_COLUMNS = tuple(f"flight_plan.{name}" for name in Plan.__struct_fields__ i
 class FlightsView(LiveListView):
     """Active flights."""
 
+    name = "Active flights"
+    tag = "Flights"
     list_name = "flights"
     read_past = past.flights
     parameters = ("at", *(p.name for p in FLIGHT_PARAMETERS))
@@ -89,6 +91,8 @@ class Memory(Struct):
 class MemoryView(CompressedMixin, StrictParametersMixin):
     """What Redis and this process hold."""
 
+    name = "Flights in memory"
+    tag = "Flights"
     permission_classes = (Staff,)
     renderer_classes = PLAIN
 
@@ -121,6 +125,8 @@ def buffer_state(newest: datetime | None) -> BufferState:
 class FlightView(CompressedMixin, StrictParametersMixin, generics.GenericAPIView[Flight]):
     """One flight, with all that belongs to it."""
 
+    name = "A flight"
+    tag = "Flights"
     permission_classes = (PublicRead,)
     pagination_class = None
     renderer_classes = PLAIN
@@ -153,6 +159,8 @@ class FlightView(CompressedMixin, StrictParametersMixin, generics.GenericAPIView
 class ByCallsignView(FlightView):
     """The latest flight of a callsign."""
 
+    name = "The latest flight of a callsign"
+
     @extend_schema(operation_id="flight_by_callsign")
     def get(self, request: Request, **path: Any) -> Response:
         """The flight under a callsign that was first seen last."""
@@ -171,6 +179,8 @@ class ByCallsignView(FlightView):
 class HistoryView(CompressedMixin, StrictParametersMixin, generics.ListAPIView[Flight]):
     """Ended flights."""
 
+    name = "Ended flights"
+    tag = "Flights"
     permission_classes = (PublicRead,)
     renderer_classes = ROWS
     serializer_class = FlightSerializer

@@ -71,7 +71,8 @@ def query(
 AT = query(
     "at",
     OpenApiTypes.DATETIME,
-    "The state as the newest accepted feed up to this time gave it. Then `last_updated` of"
+    "The state as the newest accepted feed up to this time gave it. A time to the second means"
+    " the whole of that second: `12:00:10Z` finds the feed of 12:00:10.119. Then `last_updated` of"
     " controllers is null, and `server`, `pilot_rating` and `military_rating` of a flight that has"
     " connected again since, for history does not hold them; `qnh_mb` follows from `qnh_i_hg`."
     " Outside the history 404.",

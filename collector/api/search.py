@@ -60,6 +60,8 @@ class Found(Struct):
 class SearchView(CompressedMixin, StrictParametersMixin):
     """Search."""
 
+    name = "Search"
+    tag = "Flights"
     permission_classes = (PublicRead,)
     renderer_classes = PLAIN
     parameters = ("q",)

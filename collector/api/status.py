@@ -1,18 +1,19 @@
 """How the collector and the network are."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from msgspec import Struct
+from msgspec import Meta, Struct
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from collector import counts as feed_counts
 from collector.api import delivery
 from collector.api.delivery import CompressedMixin
 from collector.api.live import asked_time, moment
@@ -20,10 +21,12 @@ from collector.api.renderers import PLAIN
 from collector.api.schema import AT, FRESHNESS_HEADERS, schema_of
 from collector.freshness import FeedState
 from collector.live import NetworkStatus
+from collector.models import Source
 from collector.services import condition, current, past
 from collector.services.condition import Condition, Report
 from collector.services.past import COUNTS, Counts
 from collector.services.references import references
+from collector.views import source
 from monitoring.api.parameters import StrictParametersMixin
 from monitoring.api.permissions import PublicRead
 
@@ -31,34 +34,45 @@ from monitoring.api.permissions import PublicRead
 class Snapshot(Struct):
     """The newest feed."""
 
-    feed_at: datetime
-    received_at: datetime
-    pilots: int
-    controllers: int
-    observers: int
-    atis: int
-    prefiles: int
-    connected_clients: int
-    unique_users: int
+    feed_at: Annotated[datetime, Meta(description="Its own time")]
+    received_at: Annotated[datetime, Meta(description="When it was fetched")]
+    pilots: feed_counts.Pilots
+    controllers: feed_counts.Controllers
+    observers: feed_counts.Observers
+    atis: feed_counts.Atis
+    prefiles: feed_counts.Prefiles
+    connected_clients: feed_counts.Clients
+    unique_users: feed_counts.Users
 
 
 class Status(Struct):
     """The system's condition; `flights` and `controllers` are those of the newest feed."""
 
     status: Condition
-    timestamp: datetime
-    version: str
+    timestamp: Annotated[datetime, Meta(description="When this was measured")]
+    version: Annotated[str, Meta(description="Of the software")]
+    source: Annotated[
+        str | None,
+        Meta(
+            description="Where the feeds come from; null while that can't be read",
+            extra_json_schema={"enum": [*Source.Kind.values, None]},
+        ),
+    ]
     feed_state: FeedState
     data_age_seconds: float | None
-    flights: int
-    controllers: int
-    last_snapshot: Snapshot | None
-    services: dict[str, Condition]
+    flights: feed_counts.Pilots
+    controllers: feed_counts.Controllers
+    last_snapshot: Annotated[
+        Snapshot | None, Meta(description="The newest feed; null before the first")
+    ]
+    services: Annotated[dict[str, Condition], Meta(description="Each part's condition")]
 
 
 class StatusView(CompressedMixin, StrictParametersMixin):
     """The system's condition."""
 
+    name = "System status"
+    tag = "Status"
     permission_classes = (PublicRead,)
     renderer_classes = PLAIN
 
@@ -73,6 +87,7 @@ class StatusView(CompressedMixin, StrictParametersMixin):
             status=report.overall,
             timestamp=timezone.now(),
             version=settings.VERSION,
+            source=source(),  # after the report, which has connected to PostgreSQL
             feed_state=report.age.state,
             data_age_seconds=report.age.age_s,
             flights=network.pilots if network else 0,
@@ -91,20 +106,24 @@ def _snapshot(report: Report) -> Snapshot | None:
 
 
 class NetworkAnswer(NetworkStatus):
-    """What the network reports of itself, and how its numbers were over the last 24 hours.
-
-    `counts` are those of the newest feed in each quarter of an hour; null while PostgreSQL, which
-    has them, is away.
-    """
+    """What the network reports of itself, and how its numbers were over the last 24 hours."""
 
     feed_state: FeedState
     data_age_seconds: float | None
-    counts: list[Counts] | None
+    counts: Annotated[
+        list[Counts] | None,
+        Meta(
+            description="The last 24 hours: the newest feed of each quarter of an hour that had"
+            " one; null while PostgreSQL, which has them, is away"
+        ),
+    ]
 
 
 class NetworkView(CompressedMixin, StrictParametersMixin):
     """What the VATSIM network itself reports."""
 
+    name = "Network status"
+    tag = "Status"
     permission_classes = (PublicRead,)
     renderer_classes = PLAIN
     parameters = ("at",)
@@ -149,6 +168,8 @@ def _counts(feed_at: datetime) -> list[Counts] | None:
 class RatingsView(CompressedMixin, StrictParametersMixin):
     """The feed's own lists."""
 
+    name = "Ratings and facilities"
+    tag = "Air traffic control"
     permission_classes = (PublicRead,)
     renderer_classes = PLAIN
 

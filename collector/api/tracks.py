@@ -51,6 +51,8 @@ class FlightTrack(Struct):
 class TrackView(CompressedMixin, StrictParametersMixin, generics.GenericAPIView[Flight]):
     """Every stored position of a flight."""
 
+    name = "Track of a flight"
+    tag = "Flights"
     permission_classes = (PublicRead,)
     pagination_class = None
     renderer_classes = PLACES
@@ -112,6 +114,8 @@ class FlightStats(Measures, frozen=True, kw_only=True):
 class StatsView(CompressedMixin, StrictParametersMixin, generics.GenericAPIView[Flight]):
     """What was measured of a flight."""
 
+    name = "Measures of a flight"
+    tag = "Flights"
     permission_classes = (PublicRead,)
     pagination_class = None
     renderer_classes = PLAIN

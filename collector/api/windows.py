@@ -60,6 +60,8 @@ class WindowAnswer(Struct, rename={"since": "from", "until": "to"}):
 class WindowView(CompressedMixin, StrictParametersMixin):
     """What a player on a map asks for."""
 
+    name = "Tracks of a window"
+    tag = "Flights"
     permission_classes = (PublicRead,)
     renderer_classes = PLAIN
     parameters = ("from", "to", "step", "bbox")
@@ -67,8 +69,13 @@ class WindowView(CompressedMixin, StrictParametersMixin):
     @extend_schema(
         operation_id="flights_window",
         parameters=[
-            query("from", OpenApiTypes.DATETIME, required=True),
-            query("to", OpenApiTypes.DATETIME, "At most 2 h and 240 steps later", required=True),
+            query("from", OpenApiTypes.DATETIME, "The first instant", required=True),
+            query(
+                "to",
+                OpenApiTypes.DATETIME,
+                "The last instant, at most 2 h and 240 steps later",
+                required=True,
+            ),
             query("step", OpenApiTypes.INT, "Seconds from 15 to 600, by default 60"),
             BBOX,
         ],

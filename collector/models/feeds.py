@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models import Q
 
+from collector.querysets import PollQuerySet
+
 
 class Poll(models.Model):
     """One row: one feed, under its own time.
@@ -38,6 +40,8 @@ class Poll(models.Model):
     rejected = models.IntegerField(default=0, help_text="records that could not be taken")
     rejected_by_reason = models.JSONField(default=dict)
     servers = models.JSONField(default=list, help_text="each server with its clients")
+
+    objects = PollQuerySet.as_manager()
 
     class Meta:
         ordering = ["-feed_at"]

@@ -28,13 +28,13 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from collector.buffer import FeedBuffer
-from collector.feed import USER_AGENT
 from collector.models import ControllerSession, ErasedMember, Flight, Poll, Prefile, Source
 from collector.positions import partitions_kept
 from collector.privacy import pseudonym
 from collector.services import flushing, sources
 from collector.services.erasing import erase_member
 from collector.snapshots import withdraw
+from monitoring.outgoing import USER_AGENT
 
 MANIFEST, DUMP = "manifest.json", "database.dump"
 REPLACED = "replaced"  # the schema that holds the old tables while others are restored

@@ -6,5 +6,5 @@ from collector.models import Poll
 
 def compact() -> int:
     """Compact every window that the newest feed left behind; how many were."""
-    newest = Poll.objects.filter(outcome=Poll.Outcome.ACCEPTED).first()
+    newest = Poll.objects.accepted().first()
     return positions.compact(newest.feed_at) if newest else 0

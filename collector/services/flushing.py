@@ -13,13 +13,15 @@ from django.conf import settings
 from django.db import DataError, IntegrityError, connection, transaction
 
 from collector.buffer import BufferedFeed, Document, FeedBuffer
+from collector.decoding import FeedRejected, Rejects
 from collector.feed import FeedError, unpack
 from collector.guard import has_changed_for_good, implausible
 from collector.known import known
 from collector.models import ErasedMember, FailedPoll, Poll, Source
-from collector.parsing import Feed, FeedRejected, Rejects, parse_feed, parse_transceivers
+from collector.parsing import Feed, parse_feed, parse_transceivers
 from collector.pausing import garbage_collection_paused
 from collector.privacy import hide_erased
+from collector.services.announcing import announce_cached
 from collector.services.recording import (
     Radios,
     record_dropped,
@@ -138,6 +140,7 @@ def _flush_some(buffer: FeedBuffer, result: FlushResult, most: int = MOST_FEEDS)
         buffer.flushed(kept.state.feed_at)
     if batch.stored:
         _contribute(kept)
+        announce_cached(kept.state, batch.correlation_id)
     return more
 
 
@@ -167,7 +170,7 @@ def _lock() -> bool:
 
 def _current(result: FlushResult) -> _Kept:
     """The kept state if PostgreSQL has not moved on without it, else what PostgreSQL holds."""
-    accepted = Poll.objects.filter(outcome=Poll.Outcome.ACCEPTED)
+    accepted = Poll.objects.accepted()
     newest = accepted.values_list("feed_at", flat=True).first()
     source = Source.objects.get()
     if _kept and _kept.state.feed_at == newest and _kept.erasures == source.erasures:
@@ -191,6 +194,7 @@ class _Batch:
         self.result = result
         self.held: list[tuple[BufferedFeed, str]] = []
         self.stored = 0
+        self.correlation_id = ""  # of the poll that brought the newest stored feed
 
     def run(self, feeds: Iterator[BufferedFeed]) -> bool:
         """Apply feeds until the transaction is full; whether it was."""
@@ -249,6 +253,7 @@ class _Batch:
             self.result.skipped += 1
         else:
             self.stored += 1
+            self.correlation_id = entry.correlation_id
             self.result.stored += 1
             self.result.positions += positions
 

@@ -8,13 +8,14 @@ or an earlier feed had brought. Held nowhere, and therefore null: controllers' `
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from collector import counts
 from collector.callsigns import normalise
 from collector.columns import integers, numbers, times
 from collector.freshness import Freshness, freshness
@@ -35,19 +36,28 @@ class OutsideHistory(Exception):
 
 def newest_poll() -> Poll | None:
     """The newest feed that is stored."""
-    return Poll.objects.filter(outcome=Poll.Outcome.ACCEPTED).first()
+    return Poll.objects.accepted().first()
+
+
+def through(at: datetime) -> datetime:
+    """The last instant that a reader's time means: given to the second, the whole of it counts.
+
+    Pages and headings show times to the second, so the feed of 12:00:10.119 is asked for as
+    12:00:10. A time with a fraction is that instant; a fraction of zero is none.
+    """
+    return at if at.microsecond else at.replace(microsecond=999_999)
 
 
 def feed_of(at: datetime) -> datetime:
-    """The time of the newest accepted feed that there was at `at`. Raises `OutsideHistory`."""
-    accepted = Poll.objects.filter(outcome=Poll.Outcome.ACCEPTED)
+    """The time of the newest accepted feed up to `at`, see `through`. Raises `OutsideHistory`."""
+    accepted = Poll.objects.accepted()
     newest = newest_poll()
     if newest is None:
         raise OutsideHistory("There is no history yet.")
     # A running network's outage is part of its history; a recording ends with its last feed.
     is_recorded = Source.objects.filter(kind=Source.Kind.RECORDED).exists()
     last = newest.feed_at if is_recorded else max(newest.feed_at, timezone.now())
-    found = accepted.filter(feed_at__lte=at).values_list("feed_at", flat=True).first()
+    found = accepted.filter(feed_at__lte=through(at)).values_list("feed_at", flat=True).first()
     if found is None or at > last:
         first = accepted.values_list("feed_at", flat=True).last()
         raise OutsideHistory(f"History is held from {_iso(first)} to {_iso(newest.feed_at)}.")
@@ -75,14 +85,14 @@ def network(feed_at: datetime) -> NetworkStatus:
 class Counts(Struct):
     """The numbers of one feed."""
 
-    at: datetime
-    connected_clients: int
-    unique_users: int
-    pilots: int
-    controllers: int
-    observers: int
-    atis: int
-    prefiles: int
+    at: Annotated[datetime, Meta(description="The feed's own time")]
+    connected_clients: counts.Clients
+    unique_users: counts.Users
+    pilots: counts.Pilots
+    controllers: counts.Controllers
+    observers: counts.Observers
+    atis: counts.Atis
+    prefiles: counts.Prefiles
 
 
 COUNTS = Counts.__struct_fields__[1:]

@@ -10,17 +10,22 @@ from django.conf import settings
 
 from collector import feed as http
 from collector.buffer import Appended, BufferedFeed, Document, FeedBuffer
+from collector.decoding import FeedRejected
 from collector.guard import has_changed_for_good, implausible
 from collector.models import Source
-from collector.parsing import Counts, FeedRejected, read_counts
+from collector.parsing import Counts, read_counts
 from collector.pausing import garbage_collection_paused
 from collector.services import sources
 from collector.snapshots import Head, publish
-from monitoring import runtime
+from monitoring import correlation, runtime
+from monitoring.errors.breakers import BreakerOpen
 
 MOST_AHEAD = timedelta(minutes=5)  # of the wall clock; a feed further ahead would shut out others
 LOCK = "collector:polling"  # keeps a second poller from asking VATSIM again at once
 PLAUSIBLE = "collector:plausible"
+
+FEED = sources.breaker("feed", http.FeedError)
+TRANSCEIVERS = sources.breaker("transceivers", ())  # which are missing rather than an error
 
 
 class Outcome(StrEnum):
@@ -66,7 +71,13 @@ def poll(now: datetime) -> PollResult:
         return PollResult(Outcome.SKIPPED, reason="another poll began a moment ago")
     try:
         fetched = _fetch(now, operations.collect_transceivers)
+    except BreakerOpen as error:
+        buffer.note_failure(now, "breaker_open", str(error))
+        return PollResult(Outcome.FAILED, reason=str(error))
     except http.FeedError as error:
+        from monitoring.errors import reporting
+
+        reporting.report(error, service=sources.SERVICE, operation="poll")
         buffer.note_failure(now, error.reason, str(error))
         return PollResult(Outcome.FAILED, reason=str(error))
     kind = sources.wanted_kind() or Source.Kind.LIVE
@@ -75,12 +86,29 @@ def poll(now: datetime) -> PollResult:
 
 def _fetch(now: datetime, with_transceivers: bool) -> Fetched:
     started = time.monotonic()
-    addresses = sources.addresses()
-    if not with_transceivers:
-        addresses = replace(addresses, transceivers=None)
-    left_s = settings.VATSIM_API_TIMEOUT - (time.monotonic() - started)
-    fetch = http.fetch(addresses, replace(sources.limits(), total_seconds=left_s))
+    with FEED.guard():
+        addresses = sources.addresses()
+        if not with_transceivers:
+            addresses = replace(addresses, transceivers=None)
+        left_s = settings.VATSIM_API_TIMEOUT - (time.monotonic() - started)
+        fetch = _fetch_documents(addresses, replace(sources.limits(), total_seconds=left_s))
     return Fetched(fetch.data, fetch.transceivers, fetch.transceivers_error, now, fetch.seconds)
+
+
+def _fetch_documents(addresses: http.Addresses, limits: http.Limits) -> http.Fetch:
+    """Fetch the data, and the transceivers unless they have failed for a while."""
+    if addresses.transceivers is None:
+        return http.fetch(addresses, limits, sources.count_retry)
+    try:
+        with TRANSCEIVERS.guard() as call:
+            fetch = http.fetch(addresses, limits, sources.count_retry)
+            if fetch.transceivers_error:
+                call.fail(fetch.transceivers_error)
+            return fetch
+    except BreakerOpen:
+        data_alone = replace(addresses, transceivers=None)
+        fetch = http.fetch(data_alone, limits, sources.count_retry)
+        return replace(fetch, transceivers_error="breaker_open")
 
 
 def take(
@@ -133,6 +161,7 @@ def _entry(fetched: Fetched, feed_at: datetime, kind: str) -> BufferedFeed:
         transceivers_error=fetched.transceivers_error,
         fetched_at=fetched.at,
         fetch_seconds=fetched.seconds,
+        correlation_id=correlation.current() or correlation.choose(""),
     )
 
 

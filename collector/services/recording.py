@@ -1,17 +1,22 @@
 """Stores one feed, within the transaction of its flush."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
 from django.db import connection
 from psycopg.types.json import Jsonb
 
-from collector import parsing
+from collector import decoding
 from collector.buffer import BufferedFeed
 from collector.counts import count
+from collector.identity import FlightChanges
 from collector.models import Poll, Reference, RejectedRecord, UnknownKey
-from collector.parsing import Feed, Transceiver
+from collector.parsing import Feed
+from collector.records import Controller, Key, Transceiver
 from collector.services import earlier
+from collector.services.announcing import announce_refused, announce_stored
 from collector.services.state import NetworkState
 from collector.services.writing import (
     write_flights,
@@ -19,6 +24,7 @@ from collector.services.writing import (
     write_sessions,
     write_tunings,
 )
+from collector.sessions import SessionChanges, Sessions
 
 Radios = dict[str, list[Transceiver]]
 
@@ -26,7 +32,7 @@ Radios = dict[str, list[Transceiver]]
 def store_feed(
     entry: BufferedFeed, feed: Feed, radios: Radios | None, state: NetworkState, changed: str = ""
 ) -> int | None:
-    """Apply a feed to the state and store what it changed.
+    """Apply a feed to the state, store what it changed, and tell of it.
 
     `changed` is the reason for which it, and feeds after it, were held back for a while.
 
@@ -36,46 +42,59 @@ def store_feed(
         entry, Poll.Outcome.ACCEPTED, changed, has_transceivers=radios is not None, **count(feed)
     ):
         return None
-    at = feed.feed_at
+    flights = _store_flights(feed, state)
+    controllers = _store_sessions(feed.feed_at, state.controllers, feed.controllers, "controllers")
+    _store_sessions(feed.feed_at, state.atis, feed.atis, "atis")
+    if radios is not None:
+        stations = {callsign for _, callsign in chain(feed.controllers, feed.atis)}
+        write_tunings(state.tunings.advance(feed.feed_at, radios, stations))
+    _note_references(feed, state)
+    _note_oddities(feed, len(flights.positions))
+    announce_stored(entry, feed, flights, controllers)
+    state.accept(feed.feed_at, len(feed.pilots))
+    return len(flights.positions)
+
+
+def _store_flights(feed: Feed, state: NetworkState) -> FlightChanges:
     # A prefile leaves the feed in which its pilot comes.
     waiting = state.prefiles.open.copy()
-    prefiles = state.prefiles.advance(at, feed.prefiles)
+    prefiles = state.prefiles.advance(feed.feed_at, feed.prefiles)
     waiting |= state.prefiles.open
     flights = state.flights.advance(
-        at,
+        feed.feed_at,
         feed.pilots,
         {key: prefile.plan for key, prefile in waiting.items()},
         earlier,
-        parsing.extras_reader("pilots"),
+        decoding.extras_reader("pilots"),
     )
     write_prefiles(prefiles)
-    write_flights(at, flights, waiting)
-    for sessions, records, kind in (
-        (state.controllers, feed.controllers, "controllers"),
-        (state.atis, feed.atis, "atis"),
-    ):
-        changes = sessions.advance(at, records, parsing.extras_reader(kind))
-        write_sessions(at, changes)
-    if radios is not None:
-        stations = {callsign for _, callsign in chain(feed.controllers, feed.atis)}
-        write_tunings(state.tunings.advance(at, radios, stations))
-    for kind, rejected in (("prefiles", prefiles), ("pilots", flights)):
-        for reason, record in rejected.rejected_plans:
+    write_flights(feed.feed_at, flights, waiting)
+    for kind, changes in (("prefiles", prefiles), ("pilots", flights)):
+        for reason, record in changes.rejected_plans:
             feed.rejects.add(kind, reason, record)
-    _note_references(feed, state)
-    _note_oddities(feed, len(flights.positions))
-    state.accept(at, len(feed.pilots))
-    return len(flights.positions)
+    return flights
+
+
+def _store_sessions(
+    feed_at: datetime, sessions: Sessions, records: Mapping[Key, Controller], kind: str
+) -> SessionChanges:
+    changes = sessions.advance(feed_at, records, decoding.extras_reader(kind))
+    write_sessions(feed_at, changes)
+    return changes
 
 
 def record_dropped(entry: BufferedFeed, feed: Feed, reason: str) -> None:
     """Keep the row of a feed that could not be true."""
-    _insert_poll(entry, Poll.Outcome.DROPPED, reason, **count(feed))
+    if _insert_poll(entry, Poll.Outcome.DROPPED, reason, **count(feed)):
+        announce_refused(entry, Poll.Outcome.DROPPED, reason)
 
 
 def record_rejected(entry: BufferedFeed, reason: str) -> bool:
     """Keep the row of a buffered body that is no feed; whether there was none."""
-    return _insert_poll(entry, Poll.Outcome.REJECTED, reason)
+    is_new = _insert_poll(entry, Poll.Outcome.REJECTED, reason)
+    if is_new:
+        announce_refused(entry, Poll.Outcome.REJECTED, reason)
+    return is_new
 
 
 def _insert_poll(entry: BufferedFeed, outcome: Poll.Outcome, reason: str, **counts: Any) -> bool:

@@ -22,7 +22,7 @@ MOST_ROWS = 5000  # deleted in one statement, so that nobody waits long
 
 def prune() -> dict[str, int]:
     """Delete what every table need not keep; how many rows, or partitions, of each."""
-    newest = Poll.objects.filter(outcome=Poll.Outcome.ACCEPTED).first()
+    newest = Poll.objects.accepted().first()
     if newest is None:
         return {}
     keep = runtime.current()

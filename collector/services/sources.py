@@ -2,17 +2,39 @@
 
 import random
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 
+import msgspec
 from django.conf import settings
 from django.db import transaction
+from redis import RedisError
 
-from collector import feed
+from collector import buffer, feed
 from collector.models import Source
+from monitoring.errors.breakers import Breaker, BreakerOpen
+from monitoring.errors.kinds import Strategy
 
 ANSWERS_WITHIN_S = 5.0  # how long "auto" waits for the live network
 READ_AGAIN_AFTER_S = 600.0  # VATSIM asks that its status file be read again so often
+LAST_DIRECTORIES = "collector:directories"  # by the status file's address: what it last said
+SERVICE = "collector"
+
+
+def breaker(name: str, failed_by: type[Exception] | tuple[()]) -> Breaker:
+    """A breaker of one of VATSIM's documents: it opens early, and never for long."""
+    return Breaker(
+        name,
+        failed_by=failed_by,
+        failures=min(3, settings.CIRCUIT_BREAKER_FAILURE_THRESHOLD),
+        most_open_s=2 * settings.CIRCUIT_BREAKER_TIMEOUT,
+        probe_s=settings.VATSIM_API_TIMEOUT + 1,
+        service=SERVICE,
+    )
+
+
+DIRECTORY = breaker("directory", feed.FeedError)
 
 
 class SourceConflict(Exception):
@@ -81,8 +103,7 @@ def addresses() -> feed.Addresses:
     if settings.VATSIM_API_URL:
         own = settings.VATSIM_TRANSCEIVERS_URL or None
         return feed.Addresses.configured(settings.VATSIM_API_URL, own)
-    period = int(time.monotonic() / READ_AGAIN_AFTER_S)
-    chosen = _directory(period).choose(random.SystemRandom())
+    chosen = _directory().choose(random.SystemRandom())
     if settings.VATSIM_TRANSCEIVERS_URL:
         own = settings.VATSIM_TRANSCEIVERS_URL
         trusted = chosen.trusted_hosts | {feed.hostname(own)}
@@ -90,8 +111,54 @@ def addresses() -> feed.Addresses:
     return chosen
 
 
+def count_retry(document: str, succeeded: bool, seconds: float) -> None:
+    """Count a further attempt to fetch a document."""
+    from monitoring.errors import reporting
+
+    reporting.count_recovery(
+        Strategy.RETRY, document, succeeded=succeeded, seconds=seconds, service=SERVICE
+    )
+
+
+def _directory() -> feed.Directory:
+    """What the status file says; where it can't be had, what it said last."""
+    try:
+        return _read_directory(int(time.monotonic() / READ_AGAIN_AFTER_S))
+    except BreakerOpen as error:
+        failure = feed.FeedUnavailable("breaker_open", str(error))
+    except feed.FeedError as error:
+        from monitoring.errors import reporting
+
+        reporting.report(error, service=SERVICE, operation="read_directory")
+        failure = error
+    last = _last_directory()
+    from monitoring.errors import reporting
+
+    reporting.count_recovery(
+        Strategy.FALLBACK, "directory", succeeded=last is not None, service=SERVICE
+    )
+    if last is None:
+        raise failure
+    return last
+
+
 @lru_cache(maxsize=1)
-def _directory(_period: int) -> feed.Directory:
+def _read_directory(_period: int) -> feed.Directory:
     """The status file, read once in each period."""
+    url = settings.VATSIM_STATUS_URL
     third = replace(limits(), total_seconds=settings.VATSIM_API_TIMEOUT / 3)
-    return feed.read_directory(settings.VATSIM_STATUS_URL, third)
+    directory = DIRECTORY.call(feed.read_directory, url, third, count_retry)
+    with suppress(RedisError):
+        _redis().hset(LAST_DIRECTORIES, url, msgspec.json.encode(directory))
+    return directory
+
+
+def _last_directory() -> feed.Directory | None:
+    with suppress(RedisError):
+        if stored := _redis().hget(LAST_DIRECTORIES, settings.VATSIM_STATUS_URL):
+            return msgspec.json.decode(stored, type=feed.Directory)
+    return None
+
+
+def _redis() -> buffer.RedisClient:
+    return buffer.connect(settings.REDIS_BUFFER_URL)

@@ -58,7 +58,7 @@ class NetworkState:
 def load_state() -> NetworkState:
     """The state as the newest committed feed left it."""
     rules: Rules = settings.RULES
-    accepted = Poll.objects.filter(outcome=Poll.Outcome.ACCEPTED)
+    accepted = Poll.objects.accepted()
     feed_at = accepted.values_list("feed_at", flat=True).first()
     if feed_at is None:
         empty = (Flights(rules), Sessions(rules), Sessions(rules), Prefiles(), Tunings(rules))
@@ -94,7 +94,8 @@ def _unseen_since(feed_at: datetime, rules: Rules) -> Callable[[datetime], float
     longest_s = rules.unseen_end_s / rules.unseen_step_s * rules.gap_break_s
     oldest = feed_at - timedelta(seconds=longest_s)
     feeds = list(
-        Poll.objects.filter(outcome=Poll.Outcome.ACCEPTED, feed_at__gte=oldest)
+        Poll.objects.accepted()
+        .filter(feed_at__gte=oldest)
         .order_by("feed_at")
         .values_list("feed_at", flat=True)
     )

@@ -66,7 +66,7 @@ def _last_seen_at(flight: Flight) -> datetime:
     """The last feed that had a flight; the newest one if it goes on."""
     if flight.last_seen_at:
         return flight.last_seen_at
-    accepted = Poll.objects.filter(outcome=Poll.Outcome.ACCEPTED)
+    accepted = Poll.objects.accepted()
     return accepted.values_list("feed_at", flat=True).first() or flight.first_seen_at
 
 
@@ -91,6 +91,6 @@ def _without_feeds_between(
     within = Q()
     for since, until in spans:
         within |= Q(feed_at__gt=since, feed_at__lt=until)
-    accepted = Poll.objects.filter(within, outcome=Poll.Outcome.ACCEPTED)
+    accepted = Poll.objects.accepted().filter(within)
     feeds = list(accepted.values_list("feed_at", flat=True))
     return {(a, b) for a, b in spans if not any(a < feed < b for feed in feeds)}

@@ -9,7 +9,7 @@ from collector.models import Poll
 
 def repeated_positions() -> int:
     """How many positions of the last day's feeds repeat a flight's own time within a window."""
-    newest = Poll.objects.filter(outcome=Poll.Outcome.ACCEPTED).first()
+    newest = Poll.objects.accepted().first()
     if newest is None:
         return 0
     with connection.cursor() as cursor:

@@ -17,10 +17,10 @@ from collector.models import (
     SessionPeriod,
     Tuning,
 )
-from collector.parsing import Key
 from collector.plans import Plan, read_altitude, read_departure_time, read_duration
 from collector.positions import write_positions
 from collector.prefiles import OpenPrefile, PrefileChanges
+from collector.records import Key
 from collector.services.state import (
     FLIGHT_COLUMNS,
     LAST_FIX_COLUMNS,

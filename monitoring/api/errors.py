@@ -14,9 +14,10 @@ from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
+from rest_framework.views import APIView, set_rollback
 
 from monitoring import correlation
+from monitoring.api import throttling
 from monitoring.api.renderers import JSONRenderer
 
 # PostgreSQL or Redis doesn't answer, or not in time.
@@ -50,6 +51,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         return None
     set_rollback()
     request: Request = context["request"]
+    known = _counted(known, request, context["view"])
     _render_errors_as_json(request)
     if isinstance(known, Unavailable):
         request.user = AnonymousUser()  # rendering must not look the reader up again
@@ -111,6 +113,32 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
     if isinstance(error, UNSTORABLE):
         return exceptions.ParseError("A value in the request can't be looked up or stored.")
     return Unavailable() if isinstance(error, AWAY) else None
+
+
+def _counted(
+    refusal: exceptions.APIException, request: Request, view: APIView
+) -> exceptions.APIException:
+    """The refusal; another one where it is one too many.
+
+    Who may not ask, or for no format that there is, is refused before the throttle counts: it
+    counts these requests here.
+    """
+    if refusal.status_code >= status.HTTP_500_INTERNAL_SERVER_ERROR:
+        return refusal
+    try:
+        if not throttling.has_counted(request) and not _is_known(request):
+            view.check_throttles(request)
+    except (exceptions.Throttled, *AWAY) as other:
+        return _as_api_exception(other) or refusal
+    return refusal
+
+
+def _is_known(request: Request) -> bool:
+    """Whether the reader has signed in; who can't be believed is anonymous from then on."""
+    try:
+        return request.user.is_authenticated
+    except exceptions.APIException:
+        return False
 
 
 def _describe(error: exceptions.APIException) -> dict[str, Any]:

@@ -34,7 +34,16 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 
 class AutoSchema(openapi.AutoSchema):
-    """Knows which of our operations need no sign-in."""
+    """Knows which of our operations need no sign-in, and what they are called."""
+
+    def get_summary(self) -> str | None:
+        """The view's title."""
+        return getattr(self.view, "name", None)
+
+    def get_tags(self) -> list[str]:
+        """The group that the view names; for others the first part of the path."""
+        tag = getattr(self.view, "tag", None)
+        return [tag] if tag else super().get_tags()
 
     def get_auth(self) -> list[dict[str, Any]]:
         """The ways to sign in, an empty one for public operations."""

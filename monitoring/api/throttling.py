@@ -26,6 +26,7 @@ REDIS_TIMEOUT_SECONDS = 0.5
 RETRY_REDIS_SECONDS = 5.0
 # Whoever has one IPv6 address commonly has its whole /64.
 IPV6_PREFIX = 64
+_COUNTED = "monitoring.counted"  # in a request's META
 
 
 class AnonymousThrottle(BaseThrottle):
@@ -35,6 +36,7 @@ class AnonymousThrottle(BaseThrottle):
 
     def allow_request(self, request: Request, view: View) -> bool:
         """Whether this reader may ask once more in this window."""
+        request.META[_COUNTED] = True
         return request.user.is_authenticated or admits(request)
 
     def wait(self) -> float:
@@ -70,6 +72,11 @@ def forget() -> None:
     """Begin to count anew in this process."""
     global _window
     _window = _Window(0)
+
+
+def has_counted(request: Request) -> bool:
+    """Whether the throttle has seen this request."""
+    return _COUNTED in request.META
 
 
 def admits(request: HttpRequest) -> bool:

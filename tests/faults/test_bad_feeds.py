@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.conftest import Install, Note
 from tests.faults.installation import FETCH_LIMIT_S, Installation
-from tests.unit.collector.hostile_server import (
+from tests.hostile_server import (
     Answer,
     HostileServer,
     head,

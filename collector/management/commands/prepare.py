@@ -11,7 +11,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection
 
 from collector.services.sources import SourceConflict, decide_source
-from monitoring.schedule import Schedule, all_schedules, install_schedules
+from monitoring.schedule import (
+    Schedule,
+    all_schedules,
+    install_schedules,
+    remove_result_cleanup,
+)
 
 
 class Command(BaseCommand):
@@ -30,6 +35,7 @@ class Command(BaseCommand):
         made_superuser = self._make_superuser()
         source = self._decide_source()
         install_schedules([*_collecting(source), *all_schedules()])
+        remove_result_cleanup()
         self._build_basemap()
         self._say("Collecting the static files ...")
         call_command("collectstatic", verbosity=0, interactive=False)

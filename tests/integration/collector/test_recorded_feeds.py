@@ -242,7 +242,7 @@ def test_the_recorded_feeds_replay_to_what_the_domain_rules_say(db, buffer, feed
     call_command("replay", str(FEEDS), "--speed", "0", stdout=said, stderr=said)
     assert f"{len(feeds)} of {len(feeds)} feeds taken" in said.getvalue()
     expected = count_flights(feeds)
-    assert Poll.objects.filter(outcome=Poll.Outcome.ACCEPTED).count() == len(feeds)
+    assert Poll.objects.accepted().count() == len(feeds)
     assert {
         "flights": Flight.objects.count(),
         "positions": Position.objects.count(),

@@ -186,3 +186,14 @@ def test_the_last_use_is_written_once_a_day(make_user, make_token, api):
         assert [writes(), writes()] == [1, 0]
         token.refresh_from_db()
         assert token.last_used_on == timezone.now().date()
+
+
+@pytest.mark.parametrize("group", ["viewer", None])
+def test_what_only_staff_may_read_no_cache_keeps(signed_in, api, group):
+    answer = (signed_in(group) if group else api).get("/api/probe/staff")
+    assert answer.status_code == (200 if group else 401)
+    assert set(answer["Cache-Control"].split(", ")) == {"private", "no-store"}
+
+
+def test_public_answers_may_be_kept(api):
+    assert "no-store" not in api.get("/api/probe/public").get("Cache-Control", "")

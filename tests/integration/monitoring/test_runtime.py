@@ -1,5 +1,6 @@
 """The operator's settings reach every process."""
 
+from html import unescape
 from types import SimpleNamespace
 
 import pytest
@@ -100,6 +101,22 @@ def form(admin_client):
         return admin_client.post("/admin/constance/config/", values | changed)
 
     return send
+
+
+def test_the_page_groups_the_settings_and_names_their_units(admin_client):
+    page = admin_client.get("/admin/constance/config/")
+    titles = [title for title, _ in settings.CONSTANCE_CONFIG_FIELDSETS]
+    assert [group["title"] for group in page.context["fieldsets"]] == titles
+    values = [value for group in page.context["fieldsets"] for value in group["config_values"]]
+    shown = {value["name"]: value for value in values}
+    assert shown.keys() == settings.CONSTANCE_CONFIG.keys()
+    assert {name: value["unit"] for name, value in shown.items() if value["unit"]} == {
+        name: "days" if name.endswith("_DAYS") else "a minute" if "MINUTE" in name else "seconds"
+        for name, (default, *_) in settings.CONSTANCE_CONFIG.items()
+        if not isinstance(default, bool)
+    }
+    html = unescape(page.content.decode())
+    assert all(str(value["help_text"]) in html for value in shown.values())
 
 
 def test_the_admin_changes_a_setting(form):

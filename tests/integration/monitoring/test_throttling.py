@@ -29,6 +29,33 @@ def test_an_anonymous_reader_may_ask_so_often_a_minute(api, clock):
     assert statuses(api, 1) == [200]
 
 
+@pytest.mark.parametrize(
+    ("address", "headers", "refusal"),
+    [
+        ("/api/probe/staff", {}, 401),
+        ("/api/probe/staff", {"HTTP_AUTHORIZATION": "Bearer unknown"}, 401),
+        (f"{ADDRESS}?format=xyz", {}, 400),
+        (f"{ADDRESS}?format=xyz", {"HTTP_AUTHORIZATION": "Bearer unknown"}, 400),
+        (f"{ADDRESS}?hours=x", {}, 400),
+        (ADDRESS, {"HTTP_ACCEPT": "nonsense"}, 406),
+    ],
+)
+def test_refused_requests_count_once_each(api, address, headers, refusal):
+    answers = [api.get(address, **headers).status_code for _ in range(4)]
+    assert answers == [refusal] * 3 + [429]
+
+
+def test_a_closed_api_counts_what_it_refuses(api):
+    config.PUBLIC_API = False
+    assert statuses(api, 4) == [401, 401, 401, 429]
+
+
+def test_who_signed_in_is_refused_as_often_as_they_like(signed_in):
+    viewer = signed_in("viewer")
+    answers = [viewer.get("/api/probe/operators").status_code for _ in range(4)]
+    assert answers == [403] * 4
+
+
 def test_each_address_is_counted_by_itself(api):
     statuses(api, 4)
     assert statuses(api, 1, REMOTE_ADDR="192.0.2.1") == [200]

@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
-from django_celery_beat.models import PeriodicTask
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
+from django_celery_beat.schedulers import DatabaseScheduler
+
+from vatsim_site import celery_app
 
 pytestmark = pytest.mark.django_db
 
@@ -68,3 +71,19 @@ def test_a_redis_that_does_not_answer_is_named(configured: Any) -> None:
     configured.REDIS_BROKER_URL = "redis://127.0.0.1:1/0"
     with pytest.raises(CommandError, match="REDIS_URL"):
         prepare()
+
+
+def test_the_removal_of_results_that_nothing_keeps_is_taken_away(configured: Any) -> None:
+    daily = CrontabSchedule.objects.create(minute="0", hour="4")
+    name = "celery.backend_cleanup"
+    PeriodicTask.objects.create(name=name, task=name, crontab=daily)
+    prepare()
+    assert PeriodicTask.objects.exists()
+    assert not PeriodicTask.objects.filter(task=name).exists()
+
+
+def test_beat_brings_no_task_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    brought: dict[str, Any] = {}
+    monkeypatch.setattr(DatabaseScheduler, "update_from_dict", lambda _, more: brought.update(more))
+    DatabaseScheduler(celery_app, lazy=True).install_default_entries({})
+    assert brought == {}

@@ -12,7 +12,8 @@ import factory
 import msgspec
 from msgspec import Raw
 
-from collector.parsing import Atis, Controller, Feed, Pilot, Prefile, parse_feed
+from collector.parsing import Feed, parse_feed
+from collector.records import Atis, Controller, Pilot, Prefile
 
 FEED_AT = datetime(2024, 11, 21, 12, 0, tzinfo=UTC)
 LOGON_AT = FEED_AT - timedelta(hours=1)

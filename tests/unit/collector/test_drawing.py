@@ -50,6 +50,26 @@ def test_a_single_position_is_a_dot_in_the_middle():
     assert drawing.start == drawing.end
 
 
+def test_a_single_position_has_a_frame_with_graticule_and_scale_and_no_profile():
+    drawing = draw_track([track([50], [8], [400])], SQUARE)
+    assert drawing.profile is None
+    assert len([mark for mark in drawing.degrees if mark.text.endswith("N")]) > 1
+    assert len([mark for mark in drawing.degrees if mark.text.endswith("E")]) > 1
+    assert 1 <= drawing.scale.nm <= 10
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude"), [((50, 51), (8, 8)), ((-0.1, 0), (8, 8)), ((-85, 85), (0, 0))]
+)
+def test_the_scale_is_as_long_as_it_says(latitude, longitude):
+    drawing = draw_track([track(latitude, longitude)])
+    nm = 60 * (latitude[1] - latitude[0])
+    assert drawing.scale.length / drawing.scale.nm == pytest.approx(
+        longest_step(drawing) / nm, rel=0.01
+    )
+    assert WIDTH / 20 < drawing.scale.length <= WIDTH / 4
+
+
 def test_every_position_lies_on_the_map():
     drawing = draw_track([track(np.linspace(40, 52, 300), np.linspace(-74, 0, 300))])
     points = [point for line in drawing.lines for point in places(line.path)]

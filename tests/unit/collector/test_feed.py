@@ -2,16 +2,13 @@ import gzip
 import json
 import random
 import socket
-import ssl
 import threading
 import time
-import tomllib
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import zstandard
@@ -26,13 +23,12 @@ from collector.feed import (
     FeedUnavailable,
     Limits,
     fetch,
-    hostname,
     pack,
     read_directory,
     unpack,
 )
-from tests.unit.collector.hostile_server import (
-    FEED_TEST_PEM,
+from monitoring.outgoing import USER_AGENT
+from tests.hostile_server import (
     Answer,
     HostileServer,
     head,
@@ -74,18 +70,6 @@ def failure(answer: Answer, limits: Limits = PATIENT) -> FeedUnavailable:
     with pytest.raises(FeedUnavailable) as caught:
         get(answer, limits)
     return caught.value
-
-
-def resolving_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """Let every name resolve to these addresses, and numeric hosts to themselves."""
-    genuine = socket.getaddrinfo
-
-    def getaddrinfo(host: str, port: object, *args: object, **kwargs: object) -> list[object]:
-        if host[0].isdigit() or ":" in host:
-            return genuine(host, port, *args, **kwargs)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in addresses]
-
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
 @contextmanager
@@ -151,14 +135,8 @@ def test_the_request_says_who_asks_and_what_it_understands():
     lines = server.requests[0].split("\r\n")
     assert lines[0] == "GET /data?a=1 HTTP/1.1"
     assert f"Host: 127.0.0.1:{server.port}" in lines
-    assert f"User-Agent: {feed.USER_AGENT}" in lines
+    assert f"User-Agent: {USER_AGENT}" in lines
     assert "Accept-Encoding: zstd, gzip" in lines
-
-
-def test_the_user_agent_is_the_project_in_its_version():
-    text = (Path(__file__).parents[3] / "pyproject.toml").read_text()
-    project = tomllib.loads(text)["project"]
-    assert f"{project['name']}/{project['version']}" == feed.USER_AGENT
 
 
 # --- Too slow -----------------------------------------------------------------------------------
@@ -228,14 +206,6 @@ def test_a_resolver_that_hangs_does_not_hold_up_the_fetch(monkeypatch: pytest.Mo
         answered.set()
         wait_until(lambda: fetching_threads() == 0)
     assert server.requests == []
-
-
-def test_a_tls_handshake_that_hangs_times_out():
-    limits = replace(PATIENT, connect_seconds=0.2)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
-        with pytest.raises(FeedUnavailable, match="timeout"):
-            fetch(Addresses.configured(url), limits)
 
 
 # --- Too much -----------------------------------------------------------------------------------
@@ -452,6 +422,22 @@ def test_a_refusal_and_a_server_that_asks_for_rest_are_not_tried_again(answer: A
     assert len(server.requests) == 1
 
 
+def test_each_further_attempt_is_told_with_its_outcome():
+    told = []
+
+    def retried(document: str, succeeded: bool, seconds: float) -> None:
+        assert 0 <= seconds < 10
+        told.append((document, succeeded))
+
+    later = reply(b"", "503 Later")
+    answers = {"/data": in_turn(later, later, reply(b"{}")), "/radio": later}
+    with HostileServer(answers) as server:
+        addresses = Addresses.configured(server.url("/data"), server.url("/radio"))
+        fetch(addresses, replace(PATIENT, attempts=3), retried)
+    assert [succeeded for document, succeeded in told if document == "feed"] == [False, True]
+    assert [succeeded for document, succeeded in told if document != "feed"] == [False, False]
+
+
 def test_attempts_stop_at_the_deadline():
     limits = replace(PATIENT, total_seconds=0.5, attempts=1000)
     with HostileServer({"/data": reply(b"", "500 No")}) as server:
@@ -535,157 +521,6 @@ def test_without_transceivers_none_are_missed():
     assert (fetched.transceivers, fetched.transceivers_error) == (None, "")
 
 
-# --- Addresses ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        "127.0.0.1",
-        "2130706433",  # the same, as one number
-        "0.0.0.0",  # noqa: S104 - it must be refused
-        "10.0.0.1",
-        "172.16.0.1",
-        "192.168.1.1",
-        "100.64.0.1",
-        "169.254.169.254",
-        "224.0.0.1",
-        "255.255.255.255",
-        "[::1]",
-        "[::]",
-        "[fe80::1]",
-        "[fec0::1]",
-        "[fd00::1]",
-        "[ff02::1]",
-        "[::ffff:127.0.0.1]",
-        "[::127.0.0.1]",
-        "[2002:7f00:1::]",  # 6to4
-        "[64:ff9b::a9fe:a9fe]",  # NAT64
-    ],
-)
-def test_an_address_that_points_inward_is_refused(host: str):
-    with pytest.raises(FeedRefused, match="forbidden_address"):
-        fetch(Addresses(f"http://{host}:1/", None, frozenset({"feed.test"})), PATIENT)
-
-
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "64:ff9b::808:808"])
-def test_a_public_address_does_not_point_inward(address: str):
-    assert not feed._is_inward(address)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "file:///etc/passwd",
-        "ftp://feed.test/",
-        "feed.test/data",
-        "//feed.test/",
-        "http:///",
-        "http://feed.test:99999/",
-        "http://[::1/",
-        "",
-    ],
-)
-def test_only_http_and_https_are_spoken(url: str):
-    with pytest.raises(FeedRefused, match="forbidden_address"):
-        fetch(Addresses(url, None, frozenset({"", "feed.test"})), PATIENT)
-
-
-def test_a_name_that_points_inward_is_refused_unless_it_is_trusted(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    resolving_to(monkeypatch, "127.0.0.1")
-    with HostileServer({"/data": reply(b"{}")}) as server:
-        addresses = Addresses(server.url("/data", "feed.test"), None, frozenset({"other.test"}))
-        with pytest.raises(FeedRefused, match="forbidden_address"):
-            fetch(addresses, PATIENT)
-        assert server.requests == []
-        trusting = replace(addresses, trusted_hosts=frozenset({"feed.test"}))
-        assert fetch(trusting, PATIENT).data.content == b"{}"
-    assert f"Host: feed.test:{server.port}" in server.requests[0]
-
-
-def test_the_address_that_was_checked_is_the_one_connected_to(monkeypatch: pytest.MonkeyPatch):
-    asked = []
-    genuine = socket.getaddrinfo
-
-    def getaddrinfo(host: str, *args: object, **kwargs: object) -> list[object]:
-        if host == "feed.test":
-            asked.append(host)
-            host = "127.0.0.1"
-        return genuine(host, *args, **kwargs)
-
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    with HostileServer({"/data": reply(b"{}")}) as server:
-        fetch(Addresses.configured(server.url("/data", "feed.test")), PATIENT)
-    assert asked == ["feed.test"]
-
-
-def test_the_next_address_of_a_host_serves_where_the_first_does_not(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    resolving_to(monkeypatch, "127.0.0.2", "127.0.0.1")
-    with HostileServer({"/data": reply(b"{}")}) as server:
-        fetched = fetch(Addresses.configured(server.url("/data", "feed.test")), PATIENT)
-    assert fetched.data.content == b"{}"
-
-
-def test_of_the_addresses_of_a_stranger_only_the_public_ones_are_used(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    resolving_to(monkeypatch, "10.0.0.1", "8.8.8.8", "127.0.0.1")
-    assert feed._resolve("feed.test", trusted=False) == ["8.8.8.8"]
-
-
-# --- TLS ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Certificate and key of feed.test, which the system trusts."""
-    path = tmp_path / "feed.pem"
-    path.write_text(FEED_TEST_PEM)
-    monkeypatch.setenv("SSL_CERT_FILE", str(path))
-    feed._tls.cache_clear()
-    yield path
-    feed._tls.cache_clear()
-
-
-def test_tls_is_verified_for_the_name_and_not_for_the_address(
-    certificate: Path, monkeypatch: pytest.MonkeyPatch
-):
-    resolving_to(monkeypatch, "127.0.0.1")
-    with HostileServer({"/data": reply(b"{}")}, certificate) as server:
-        fetched = fetch(Addresses.configured(server.url("/data", "feed.test")), PATIENT)
-        assert fetched.data.content == b"{}"
-        assert server.server_names == ["feed.test"]
-        for host in ("other.test", "127.0.0.1"):
-            with pytest.raises(FeedUnavailable, match="tls"):
-                fetch(Addresses.configured(server.url("/data", host)), PATIENT)
-    assert len(server.requests) == 1
-
-
-def test_a_certificate_of_nobody_known_is_not_accepted(
-    certificate: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("SSL_CERT_FILE", ssl.get_default_verify_paths().openssl_cafile)
-    resolving_to(monkeypatch, "127.0.0.1")
-    server = HostileServer({"/data": reply(b"{}")}, certificate)
-    with server, pytest.raises(FeedUnavailable, match="tls"):
-        fetch(Addresses.configured(server.url("/data", "feed.test")), PATIENT)
-    assert server.requests == []
-
-
-def test_a_slow_body_over_tls_is_left_at_the_deadline(
-    certificate: Path, monkeypatch: pytest.MonkeyPatch
-):
-    resolving_to(monkeypatch, "127.0.0.1")
-    with HostileServer({"/data": send_without_end(head(), b"x", 0.02)}, certificate) as server:
-        with pytest.raises(FeedUnavailable, match="timeout"):
-            fetch(Addresses.configured(server.url("/data", "feed.test")), LIMITS)
-        wait_until(lambda: fetching_threads() == 0)
-
-
 # --- The status file ----------------------------------------------------------------------------
 
 
@@ -753,8 +588,3 @@ def test_the_status_file_is_trusted_with_its_own_host_alone():
 def test_a_status_file_without_addresses_is_refused(status: object):
     with pytest.raises(FeedRefused, match="bad_directory"):
         directory_of(status)
-
-
-def test_a_host_is_named_without_port_and_brackets():
-    assert hostname("HTTP://User@Feed.Test:81/x") == "feed.test"
-    assert hostname("https://[::1]:81/") == "::1"

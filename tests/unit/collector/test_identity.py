@@ -20,8 +20,8 @@ from collector.identity import (
     OpenFlight,
     epoch_ms,
 )
-from collector.parsing import Key, Pilot
 from collector.plans import Plan, parse_plan
+from collector.records import Key, Pilot
 from collector.rules import Rules
 from tests.unit.collector.factories import FEED_AT, NULL, PlanJson, body, pilot
 

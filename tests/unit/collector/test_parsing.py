@@ -8,18 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector import parsing
-from collector.parsing import (
-    KEPT_REJECTS,
-    SERVICE_CALLSIGNS,
-    Feed,
-    FeedRejected,
-    Pilot,
-    extras_reader,
-    parse_feed,
-    parse_transceivers,
-    read_counts,
-)
+from collector import decoding
+from collector.decoding import KEPT_REJECTS, FeedRejected, extras_reader
+from collector.parsing import SERVICE_CALLSIGNS, Feed, parse_feed, parse_transceivers, read_counts
+from collector.records import Pilot
 from tests.unit.collector.factories import (
     FEED_AT,
     LOGON_AT,
@@ -47,12 +39,12 @@ def _nothing_learned(monkeypatch):
     """Give every test decoders that know the feed's own keys alone."""
     fresh = {
         kind: type(decoder)(decoder.kind, decoder.base)
-        for kind, decoder in parsing._DECODERS.items()
+        for kind, decoder in decoding._DECODERS.items()
     }
-    envelope = type(parsing._ENVELOPE)("feed", parsing._ENVELOPE.base)
-    monkeypatch.setattr(parsing, "_DECODERS", fresh)
-    monkeypatch.setattr(parsing, "_ENVELOPE", envelope)
-    monkeypatch.setattr(parsing, "_ALL", (envelope, *fresh.values()))
+    envelope = type(decoding._ENVELOPE)("feed", decoding._ENVELOPE.base)
+    monkeypatch.setattr(decoding, "_DECODERS", fresh)
+    monkeypatch.setattr(decoding, "_ENVELOPE", envelope)
+    monkeypatch.setattr(decoding, "_ALL", (envelope, *fresh.values()))
 
 
 def one(**values) -> Pilot:
@@ -465,7 +457,7 @@ def test_a_hostile_key_costs_at_most_its_record_and_no_later_feed(key):
 def test_random_keys_do_not_fill_the_memory():
     for start in range(0, 1000, 100):
         parsed([PilotJson(**{f"key{i}": i for i in range(start, start + 100)})])
-    assert len(parsing._DECODERS["pilots"].learned) <= parsing.MOST_LEARNED_KEYS
+    assert len(decoding._DECODERS["pilots"].learned) <= decoding.MOST_LEARNED_KEYS
     assert len(parsed([PilotJson()]).pilots) == 1
 
 

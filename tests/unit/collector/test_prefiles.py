@@ -1,8 +1,8 @@
 from datetime import timedelta
 
-from collector.parsing import Prefile
 from collector.plans import parse_plan
 from collector.prefiles import PrefileChanges, Prefiles
+from collector.records import Prefile
 from tests.unit.collector.factories import FEED_AT, NULL, PlanJson, body, prefile
 
 ONE = {"cid": 9_000_001, "callsign": "TST1"}

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from collector.identity import UNOBSERVED, UNSEEN
-from collector.parsing import Controller
+from collector.records import Controller
 from collector.rules import Rules
 from collector.sessions import (
     ACTIVE,

@@ -3,7 +3,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from collector.parsing import Transceiver
+from collector.records import Transceiver
 from collector.rules import Rules
 from collector.tunings import MOST_RADIOS, TuningChanges, Tunings
 from tests.unit.collector.factories import FEED_AT, body, radio_json

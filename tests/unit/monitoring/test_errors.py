@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -13,11 +14,13 @@ from rest_framework.request import Request
 from monitoring import correlation
 from monitoring.api import errors
 
+UNLIMITED = SimpleNamespace(check_throttles=lambda _request: None)
+
 
 def handle(error: Exception):
     request = Request(RequestFactory().get("/api/flights"))
     with correlation.use("test-correlation"):
-        return errors.exception_handler(error, {"request": request})
+        return errors.exception_handler(error, {"request": request, "view": UNLIMITED})
 
 
 @pytest.mark.parametrize(

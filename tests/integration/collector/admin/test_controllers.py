@@ -53,7 +53,7 @@ def test_a_session_shows_what_changed_from_period_to_period(viewer, make_session
     newest, first = section.rows
     assert "<del>199.998</del> <ins>120.500</ins>" in newest[2]
     assert "<del></del> <ins>Sydney\nTower</ins>" in newest[2]
-    assert "rating" not in newest[2]
+    assert "Rating" not in newest[2]
     assert "<ins>199.998</ins>" in first[2]
 
 

@@ -36,7 +36,8 @@ def test_a_poll_shows_its_age_its_rejected_records_and_its_servers(viewer, make_
     assert reasons == [("pilots: latitude", 10), ("pilots: cid", 2)]
     assert records == [("pilots", "cid", '{"cid":nul')]
     assert servers == [["SYDNEY", "Sydney", "Australia", 7]]
-    assert "7.5" in response.content.decode()
+    html = response.content.decode().replace("\N{NO-BREAK SPACE}", " ")
+    assert all(f">{text}</div>" in html for text in ("7.5 s", "0.50 s", "1 kB"))
     assert "{&quot;cid&quot;:nul" in response.content.decode()
 
 

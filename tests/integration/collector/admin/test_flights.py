@@ -8,6 +8,7 @@ from collector.admin.base import MOST_SHOWN, page_of
 from collector.models import Flight
 from collector.services.tracking import track_of
 from tests.integration.collector.admin.conftest import AT
+from tests.integration.collector.simulated import START, simulated
 
 LIST = "/admin/collector/flight/"
 
@@ -20,6 +21,20 @@ def sections(response) -> dict[str, list]:
 def links_of(viewer, flight) -> dict[str, str]:
     """The address of each link of a page."""
     return {text: at for at, text in viewer.get(page_of(flight)).context["links"]}
+
+
+@pytest.fixture
+def just_come(play) -> Flight:
+    """A flight with a single position."""
+    play([simulated(START)])
+    return next(flight for flight in Flight.objects.active() if len(track_of(flight)) == 1)
+
+
+def test_a_single_position_is_drawn_on_a_map_with_a_scale_and_no_profile(viewer, just_come):
+    html = viewer.get(page_of(just_come)).content.decode()
+    assert html.count("<svg class=") == 1
+    assert '<g class="scale"' in html
+    assert " nm</text>" in html
 
 
 @pytest.fixture
@@ -50,7 +65,8 @@ def test_a_revision_shows_what_it_changed_and_nothing_else(viewer, make_flight, 
     make_plan(flight, 1, altitude="36000", route="DCT")
     newest, first = sections(viewer.get(page_of(flight)))["Plan and its revisions"]
     assert newest[2] == (
-        '<div class="change"><b>altitude</b><span><del>34000</del> <ins>36000</ins></span></div>'
+        '<div class="change"><b>Filed altitude</b>'
+        "<span><del>34000</del> <ins>36000</ins></span></div>"
     )
     assert "<ins>34000</ins>" in first[2]
     assert "<ins>DCT</ins>" in first[2]

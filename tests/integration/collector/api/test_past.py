@@ -101,6 +101,30 @@ def test_a_time_between_feeds_means_the_feed_before(replayed_network, api):
     assert (between["X-Data-Age"], between["X-Feed-State"]) == ("7", "fresh")
 
 
+@pytest.fixture
+def uneven_feeds(play) -> None:
+    """Feeds of 12:00:10.119 and 12:00:25.250."""
+    for at in (timedelta(milliseconds=10_119), timedelta(milliseconds=25_250)):
+        play([simulated(START + at)])
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("2026-03-01T12:00:10Z", "2026-03-01T12:00:10.119Z"),
+        ("2026-03-01 12:00:10", "2026-03-01T12:00:10.119Z"),
+        ("2026-03-01T12:00:10.119Z", "2026-03-01T12:00:10.119Z"),
+        ("2026-03-01T12:00:25.249Z", "2026-03-01T12:00:10.119Z"),
+        ("2026-03-01T12:00:24Z", "2026-03-01T12:00:10.119Z"),
+        ("2026-03-01T12:00:25Z", "2026-03-01T12:00:25.250Z"),
+    ],
+)
+def test_a_time_to_the_second_means_all_of_it(uneven_feeds, api, asked, found):
+    answer = api.get("/api/network/status", {"at": asked}).json()
+    assert datetime.fromisoformat(answer["update_timestamp"]) == datetime.fromisoformat(found)
+    assert answer["data_age_seconds"] >= 0
+
+
 def test_a_time_in_an_outage_says_so(play, api):
     play(simulated(at) for at in (START, START + timedelta(minutes=20)))
     answer = api.get(FLIGHTS, {"at": stamp(START + timedelta(minutes=10))})

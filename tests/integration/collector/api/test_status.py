@@ -60,8 +60,15 @@ def test_before_the_first_feed_nothing_is_invented(api, buffer):
     status = api.get(STATUS).json()
     assert (status["status"], status["feed_state"]) == ("unhealthy", "outage")
     assert (status["data_age_seconds"], status["last_snapshot"]) == (None, None)
+    assert status["source"] is None
     assert api.get("/api/flights").json() == []
     assert api.get(NETWORK).status_code == 404
+
+
+@pytest.mark.parametrize("kind", Source.Kind.values)
+def test_the_status_says_where_the_feeds_come_from(api, network, kind):
+    Source.objects.update(kind=kind)
+    assert api.get(STATUS).json()["source"] == kind
 
 
 def test_a_flush_that_falls_behind_is_noticed(api, network, take_feed):

@@ -84,6 +84,16 @@ class OperationsAdmin(ConstanceAdmin):  # type: ignore[misc]
 
     change_list_form = OperationsForm
 
+    def get_config_value(
+        self, name: str, options: tuple[Any, ...], form: OperationsForm, initial: dict[str, Any]
+    ) -> dict[str, Any]:
+        """What the page shows of a setting; the kinds of numbers are named after their units."""
+        kind = options[2]
+        unit = kind if isinstance(kind, str) else ""
+        value: dict[str, Any] = super().get_config_value(name, options, form, initial)
+        return value | {"unit": unit}
 
+
+Config._meta.verbose_name_plural = "live settings"
 admin.site.unregister([Config])
 admin.site.register([Config], OperationsAdmin)

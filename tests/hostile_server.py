@@ -1,5 +1,6 @@
 """An HTTP server on loopback that answers exactly as badly as a test tells it to."""
 
+import re
 import socket
 import ssl
 import threading
@@ -96,7 +97,7 @@ class HostileServer:
     """Answers on 127.0.0.1, path by path, from entering to leaving a `with` block."""
 
     def __init__(self, answers: Mapping[str, Answer], certificate: Path | None = None) -> None:
-        self.requests: list[str] = []  # their heads
+        self.requests: list[str] = []  # head and body
         self.server_names: list[str | None] = []  # as TLS clients named them
         self._answers = answers
         self._tls = self._tls_context(certificate) if certificate else None
@@ -140,7 +141,19 @@ class HostileServer:
             if self._tls:
                 client = self._tls.wrap_socket(client, server_side=True)
             with client:
-                request = client.recv(65536).decode()
+                request = _read_request(client)
                 if request:  # none comes from a client that has gone
                     self.requests.append(request)
                     self._answers[request.split(" ")[1]](client)
+
+
+def _read_request(client: socket.socket) -> str:
+    """A request with its body, if it has one; what came of it, if the client has gone."""
+    request = client.recv(65536)
+    head, _, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: *(\d+)", head)
+    missing = int(length[1]) - len(body) if length else 0
+    while missing > 0 and (part := client.recv(missing)):
+        request += part
+        missing -= len(part)
+    return request.decode()

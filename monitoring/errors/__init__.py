@@ -1,0 +1,1 @@
+"""Errors: how they are told apart, kept, counted and survived."""

@@ -1,0 +1,1 @@
+"""The event bus: signals that are stored with their fact and delivered afterwards."""

@@ -41,6 +41,8 @@ class StoredFix:
 
 
 NOWHERE = StoredFix()
+# A raw plan is a view into its feed's whole body, which a record that is kept would keep alive.
+_LOOKED_AT = Raw(b"null")
 
 
 @dataclass(slots=True, eq=False)
@@ -156,7 +158,7 @@ class Flights:
         history: History,
         extras: Callable[[Pilot], dict[str, Any]] | None = None,
     ) -> FlightChanges:
-        """Apply the pilots of the next feed.
+        """Apply the pilots of the next feed; their raw plans are forgotten.
 
         `prefiled` are the plans that wait for a pilot; `extras` gives the values of a record's
         keys that nobody knew, where there are any.
@@ -346,6 +348,7 @@ class _Step:
         if pilot.latitude is not None and at_ms > flight.at_ms:
             self._move(flight, pilot)
             flight.at_ms, flight.fix = at_ms, pilot
+            pilot.flight_plan = _LOOKED_AT
             self.changes.positions.append(flight)
 
     def _move(self, flight: OpenFlight, pilot: Pilot) -> None:

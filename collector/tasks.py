@@ -13,6 +13,7 @@ from redis import RedisError
 
 from collector.services import compacting, flushing, polling, retention, verifying
 from monitoring import runtime
+from monitoring.locks import only_process
 from monitoring.schedule import Schedule
 
 logger = logging.getLogger(__name__)
@@ -44,9 +45,18 @@ def poll() -> None:
     time_limit=60,
 )
 def flush() -> None:
-    """Store what the buffer holds."""
-    if runtime.current().flush_enabled:
-        logger.info("flush: %s", flushing.flush())
+    """Store what the buffer holds, while polls have the worker's other process for themselves.
+
+    PostgreSQL's own lock is not enough for that: who asks for it may wait for PostgreSQL as long.
+    """
+    with only_process("flush") as is_alone:
+        if not is_alone:
+            result = flushing.FlushResult(busy=True)
+        elif runtime.current().flush_enabled:
+            result = flushing.flush()
+        else:
+            return
+    logger.info("flush: %s", result)
 
 
 @shared_task(autoretry_for=PASSING, max_retries=3, soft_time_limit=300, time_limit=330)

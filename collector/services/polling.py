@@ -18,6 +18,7 @@ from collector.pausing import garbage_collection_paused
 from collector.services import sources
 from collector.snapshots import Head, publish
 from monitoring import correlation, runtime
+from monitoring.errors import reporting
 from monitoring.errors.breakers import BreakerOpen
 
 MOST_AHEAD = timedelta(minutes=5)  # of the wall clock; a feed further ahead would shut out others
@@ -75,8 +76,6 @@ def poll(now: datetime) -> PollResult:
         buffer.note_failure(now, "breaker_open", str(error))
         return PollResult(Outcome.FAILED, reason=str(error))
     except http.FeedError as error:
-        from monitoring.errors import reporting
-
         reporting.report(error, service=sources.SERVICE, operation="poll")
         buffer.note_failure(now, error.reason, str(error))
         return PollResult(Outcome.FAILED, reason=str(error))

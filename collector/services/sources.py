@@ -13,8 +13,10 @@ from redis import RedisError
 
 from collector import buffer, feed
 from collector.models import Source
+from monitoring.errors import reporting
 from monitoring.errors.breakers import Breaker, BreakerOpen
 from monitoring.errors.kinds import Strategy
+from monitoring.outgoing import hostname
 
 ANSWERS_WITHIN_S = 5.0  # how long "auto" waits for the live network
 READ_AGAIN_AFTER_S = 600.0  # VATSIM asks that its status file be read again so often
@@ -106,15 +108,13 @@ def addresses() -> feed.Addresses:
     chosen = _directory().choose(random.SystemRandom())
     if settings.VATSIM_TRANSCEIVERS_URL:
         own = settings.VATSIM_TRANSCEIVERS_URL
-        trusted = chosen.trusted_hosts | {feed.hostname(own)}
+        trusted = chosen.trusted_hosts | {hostname(own)}
         return feed.Addresses(chosen.data, own, trusted)
     return chosen
 
 
 def count_retry(document: str, succeeded: bool, seconds: float) -> None:
     """Count a further attempt to fetch a document."""
-    from monitoring.errors import reporting
-
     reporting.count_recovery(
         Strategy.RETRY, document, succeeded=succeeded, seconds=seconds, service=SERVICE
     )
@@ -125,15 +125,11 @@ def _directory() -> feed.Directory:
     try:
         return _read_directory(int(time.monotonic() / READ_AGAIN_AFTER_S))
     except BreakerOpen as error:
-        failure = feed.FeedUnavailable("breaker_open", str(error))
+        failure: feed.FeedError = feed.FeedUnavailable("breaker_open", str(error))
     except feed.FeedError as error:
-        from monitoring.errors import reporting
-
         reporting.report(error, service=SERVICE, operation="read_directory")
         failure = error
     last = _last_directory()
-    from monitoring.errors import reporting
-
     reporting.count_recovery(
         Strategy.FALLBACK, "directory", succeeded=last is not None, service=SERVICE
     )

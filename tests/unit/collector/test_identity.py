@@ -1,4 +1,5 @@
 import copy
+import sys
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,10 +21,19 @@ from collector.identity import (
     OpenFlight,
     epoch_ms,
 )
+from collector.parsing import parse_feed
 from collector.plans import Plan, parse_plan
 from collector.records import Key, Pilot
 from collector.rules import Rules
-from tests.unit.collector.factories import FEED_AT, NULL, PlanJson, body, pilot
+from tests.unit.collector.factories import (
+    FEED_AT,
+    NULL,
+    PilotJson,
+    PlanJson,
+    body,
+    feed_json,
+    pilot,
+)
 
 CID = 9_000_001
 RULES = Rules()
@@ -74,8 +84,9 @@ class Network:
         return self.advance(self.at, {(p.cid, p.callsign): p for p in records})
 
     def advance(self, at: datetime, pilots: dict[Key, Pilot]) -> FlightChanges:
-        """Apply a feed and store what it changed."""
-        changes = self.flights.advance(at, pilots, self.prefiled, self)
+        """Apply a feed, whose records may be used again, and store what it changed."""
+        records = {key: msgspec.structs.replace(pilot) for key, pilot in pilots.items()}
+        changes = self.flights.advance(at, records, self.prefiled, self)
         for flight in changes.opened:
             flight.id = len(self.stored) + 1
             self.stored.append(flight)
@@ -997,6 +1008,16 @@ def test_a_feed_applied_twice_changes_nothing_the_second_time(feeds):
         again = network.advance(feed.at, feed.pilots)
         again.rejected_plans.clear()  # read again, and counted with the feed's own row
         assert again == FlightChanges()
+
+
+def test_a_flight_that_stays_keeps_no_feed_in_memory():
+    network = Network()
+    content = body(feed_json([PilotJson(flight_plan=PlanJson())]))
+    feed = parse_feed(content)
+    network.flights.advance(feed.feed_at, feed.pilots, {}, network)
+    del feed
+    assert network.only.plan is not None
+    assert sys.getrefcount(content) == 2  # this function's, and that of the call
 
 
 @settings(deadline=None)

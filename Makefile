@@ -23,7 +23,7 @@ test: environment-dev ## Unit and integration tests, on servers of their own
 	@$(PY) -m pytest -n 2
 
 test-faults: environment-dev ## The long tests: killed processes, servers that go away
-	@$(PY) -m pytest tests/faults
+	@$(PY) -m pytest -n 2 --dist loadfile tests/faults
 
 check: environment-dev ## Format, lint, types, floors, deployment, migrations, locks, docker-compose.yml
 	$(PY) -m ruff format --check .

@@ -1,13 +1,13 @@
-"""`python -m benchmarks [cycle] [reads] [api]`: all benchmarks, or those that are named.
+"""`python -m benchmarks [NAME …]`: all benchmarks, or those that are named.
 
-FULL=1 adds the cycle at 100,000 aircraft.
+They are cycle, reads, api, breakers, events. FULL=1 adds the cycle at 100,000 aircraft.
 """
 
 import os
 import sys
 
 SIZES = [2_000, 20_000] + ([100_000] if os.environ.get("FULL") == "1" else [])
-NAMES = ("cycle", "reads", "api")
+NAMES = ("cycle", "reads", "api", "breakers", "events")
 
 
 def main(names: list[str]) -> None:
@@ -19,7 +19,7 @@ def main(names: list[str]) -> None:
         import django
 
         django.setup()
-        from benchmarks import api, cycle, reads
+        from benchmarks import api, breakers, cycle, events, reads
 
         if "cycle" in names:
             for aircraft in SIZES:
@@ -31,6 +31,12 @@ def main(names: list[str]) -> None:
         if "api" in names:
             _empty()
             api.run()
+        if "breakers" in names:
+            _empty()
+            breakers.run()
+        if "events" in names:
+            _empty()
+            events.run()
 
 
 def _empty() -> None:

@@ -1,9 +1,20 @@
-"""What the logs say of failures that are expected: one plain line each."""
+"""What the logs say: no secrets, and one plain line of each failure that is expected."""
 
 import logging
 
+from monitoring.errors.installation import scrubber
+
+LONGEST_ENTRY = 65_536  # bytes
 EXPECTED_FROM = ("django.request", "django.security", "health_check")
 OWN_FAULT = 500
+
+
+class ScrubbedFormatter(logging.Formatter):
+    """Writes entries, tracebacks too, without secrets, names and CIDs of members."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The entry."""
+        return scrubber().text(super().format(record), LONGEST_ENTRY)
 
 
 class ExpectedFailures(logging.Filter):

@@ -9,10 +9,19 @@ from django.apps.registry import Apps
 from django.conf import settings
 from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from monitoring import runtime
+from monitoring import lifecycle, runtime
+from monitoring.errors.kinds import BreakerState, Category, Severity
+from monitoring.models import BreakerTransition, ErrorGroup, ErrorOccurrence
 from monitoring.roles import GROUP_ROLES, Role
+from monitoring.signals import (
+    CIRCUIT_BREAKER_CHANGED,
+    ERROR_OCCURRED,
+    BreakerChanged,
+    ErrorOccurred,
+)
 
 # What an administrator manages beside our own apps: users, schedules, settings, the admin's log.
 ADMINISTERED_APPS = ("admin", "auth", "constance", "django_celery_beat")
@@ -36,6 +45,60 @@ def keep_groups(*, using: str, apps: Apps = installed_apps, **_: Any) -> None:
 def forget_operations(**_: Any) -> None:
     """Make this process read the operator's settings anew at once after it changed one."""
     runtime.forget()
+
+
+def publish_error(*, occurrence: ErrorOccurrence, group: ErrorGroup, **facts: Any) -> None:
+    """Publish that an error was kept, in the transaction that keeps it."""
+    if occurrence.context.get("event_type") == ERROR_OCCURRED.name:
+        return  # a handler of these very events failed: another one would be its next
+    payload = ErrorOccurred(
+        group_id=group.pk,
+        occurrence_id=occurrence.pk,
+        exception_type=group.exception_type,
+        message=group.message,
+        severity=Severity(occurrence.severity),
+        category=Category(occurrence.category),
+        service=occurrence.service,
+        operation=occurrence.operation,
+        is_new=facts["is_new"],
+        is_back=facts["is_back"],
+    )
+    ERROR_OCCURRED.publish(
+        payload,
+        occurred_at=occurrence.at,
+        subject=occurrence.operation,
+        correlation_id=occurrence.correlation_id,
+    )
+
+
+def publish_breaker_change(*, instance: BreakerTransition, created: bool, **_: Any) -> None:
+    """Publish a circuit breaker's new state, in the transaction that keeps it."""
+    if not created:
+        return
+    payload = BreakerChanged(
+        name=instance.name,
+        from_state=BreakerState(instance.from_state),
+        to_state=BreakerState(instance.to_state),
+        reason=instance.reason,
+        at=instance.at,
+    )
+    with transaction.atomic():
+        CIRCUIT_BREAKER_CHANGED.publish(payload, occurred_at=instance.at, subject=instance.name)
+
+
+def announce_worker(*, sender: Any, **_: Any) -> None:
+    """Publish that a Celery worker is ready for tasks."""
+    lifecycle.announce_start(sender.hostname)
+
+
+def announce_worker_end(*, sender: Any, **_: Any) -> None:
+    """Publish that a Celery worker has ended its tasks."""
+    lifecycle.announce_stop(sender.hostname)
+
+
+def announce_beat(**_: Any) -> None:
+    """Publish that Celery beat begins and, later, that it ends."""
+    lifecycle.announce_process("beat")
 
 
 def _knows_groups(apps: Apps) -> bool:

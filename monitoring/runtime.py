@@ -15,6 +15,8 @@ from constance.codecs import loads
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
+from monitoring.asking import ask
+
 logger = logging.getLogger(__name__)
 
 # Below the promised 5 s, so that reading and a slow clock have room.
@@ -34,6 +36,8 @@ class Operations:
     retention_rejected_records_days: int
     retention_prefiles_days: int
     retention_tunings_days: int
+    retention_errors_days: int
+    retention_events_days: int
     poll_enabled: bool
     flush_enabled: bool
     compaction_enabled: bool
@@ -83,32 +87,22 @@ def defaults() -> Operations:
 
 
 def _refresh() -> None:
-    """Read through the connection at hand; opening one may block, so a thread does that."""
-    if connection.connection is not None:
-        _load()
-        return
-    thread = threading.Thread(target=_load_apart, name="operator-settings", daemon=True)
-    thread.start()
-    thread.join(PATIENCE_SECONDS)
-
-
-def _load_apart() -> None:
+    """Read through the connection at hand, whose holder waits for PostgreSQL anyway, or ask."""
     try:
-        _load()
-    finally:
-        connection.close()  # this thread's own
+        if connection.connection is not None:
+            _load()
+        else:
+            ask(_load, PATIENCE_SECONDS)
+    except (DatabaseError, InterfaceError, TimeoutError) as error:
+        logger.warning("The operator's settings can't be read, the last known serve: %r", error)
 
 
 def _load() -> None:
     # Not constance's own mget: it answers a lost connection with the defaults.
     from constance.models import Constance
 
-    try:
-        stored = dict(Constance.objects.values_list("key", "value"))
-    except (DatabaseError, InterfaceError) as error:
-        logger.warning("The operator's settings can't be read, the last known serve: %s", error)
-    else:
-        _last_known.operations = _operations({key: loads(text) for key, text in stored.items()})
+    stored = dict(Constance.objects.values_list("key", "value"))
+    _last_known.operations = _operations({key: loads(text) for key, text in stored.items()})
 
 
 def _operations(stored: dict[str, Any]) -> Operations:

@@ -3,8 +3,16 @@
 from django.urls import path
 
 from monitoring.errors import breaker_api
+from monitoring.events import api as events
 
 urlpatterns = [
     path("errors/circuit-breakers", breaker_api.BreakersView.as_view()),
-    path("errors/circuit-breakers/<str:name>/reset", breaker_api.ResetView.as_view()),
+    path("errors/circuit-breakers/<path:name>/reset", breaker_api.ResetView.as_view()),
+    path("events", events.EventsView.as_view()),
+    path("events/analytics", events.AnalyticsView.as_view()),
+    path("events/dead-letters", events.DeadLettersView.as_view()),
+    path("events/dead-letters/<int:pk>/discard", events.DiscardView.as_view()),
+    path("events/dead-letters/<int:pk>/retry", events.RetryView.as_view()),
+    path("events/replay", events.ReplayView.as_view()),
+    path("events/<int:pk>/replay", events.ReplayOneView.as_view()),
 ]

@@ -176,9 +176,10 @@ WEB_THREADS = env.integer("WEB_THREADS", 8, least=1, most=64)  # of the web proc
 DATABASE_TIMEOUT = env.integer("DATABASE_TIMEOUT", 5, least=1, most=60)  # s, wait for a connection
 SERVICE_MAX_WORKERS = env.integer("SERVICE_MAX_WORKERS", 2, least=1, most=64)  # general worker
 COLLECTING_WORKERS = 2  # one polls while the other flushes
+EVENTS_WORKERS = 2  # while a handler hangs in one, the other serves the rest
 # Of all processes together: beside web and workers those of beat, a replay and people's commands.
 DATABASE_MAX_CONNECTIONS = env.integer("DATABASE_MAX_CONNECTIONS", 40, least=10, most=1000)
-_connections_needed = WEB_THREADS + SERVICE_MAX_WORKERS + COLLECTING_WORKERS + 5
+_connections_needed = WEB_THREADS + SERVICE_MAX_WORKERS + COLLECTING_WORKERS + EVENTS_WORKERS + 5
 if _connections_needed > DATABASE_MAX_CONNECTIONS:
     raise ImproperlyConfigured(
         f"DATABASE_MAX_CONNECTIONS must be at least {_connections_needed} "
@@ -261,8 +262,28 @@ CIRCUIT_BREAKER_FAILURE_THRESHOLD = env.integer(
 # s for which it opens at first. The longest, after failed probes: twice that for the feed, else
 # ten times. The share of failures counts over twice that, too.
 CIRCUIT_BREAKER_TIMEOUT = env.number("CIRCUIT_BREAKER_TIMEOUT", 30, least=0.1, most=3600)
+# Off: errors are only counted, none is described or sent on.
+ERROR_MANAGER_ENABLED = env.boolean("ERROR_MANAGER_ENABLED", True)
+# First value of RETENTION_ERRORS_DAYS.
+ERROR_ANALYTICS_RETENTION_HOURS = env.integer(
+    "ERROR_ANALYTICS_RETENTION_HOURS", 720, least=24, most=876_000
+)
+# Where errors are sent on to, and the name of this installation there.
+SENTRY_DSN = env.url("SENTRY_DSN", schemes=("http", "https"))
+SENTRY_ENVIRONMENT = env.text("SENTRY_ENVIRONMENT", "production")
+WEBHOOK_TIMEOUT = env.number("WEBHOOK_TIMEOUT", 10, least=0.5, most=60)  # s, a whole delivery
 # Hosts that webhooks may reach although they point inward.
 WEBHOOK_ALLOWED_HOSTS = [name.lower() for name in env.names("WEBHOOK_ALLOWED_HOSTS")]
+
+# --- Events -------------------------------------------------------------------------------------
+
+# Above these numbers the oldest go: of events those that nobody waits for any more.
+EVENT_BUS_MAX_HISTORY_SIZE = env.integer("EVENT_BUS_MAX_HISTORY_SIZE", 1_000_000, least=1)
+EVENT_BUS_MAX_DEAD_LETTER_SIZE = env.integer("EVENT_BUS_MAX_DEAD_LETTER_SIZE", 100_000, least=1)
+# s that a handler may take for an event, where it does not say itself.
+EVENT_BUS_HANDLER_TIMEOUT = env.number("EVENT_BUS_HANDLER_TIMEOUT", 30, least=0.1, most=300)
+# s, the longest wait before the second attempt of a delivery; it doubles with each further one.
+EVENT_BUS_RETRY_SECONDS = env.number("EVENT_BUS_RETRY_SECONDS", 10, least=0.1, most=300)
 
 # --- Celery -------------------------------------------------------------------------------------
 
@@ -286,6 +307,8 @@ CELERY_TASK_DEFAULT_QUEUE = "general"
 CELERY_TASK_ROUTES = {
     "collector.tasks.poll": {"queue": "collecting"},
     "collector.tasks.flush": {"queue": "collecting"},
+    "monitoring.tasks.dispatch_events": {"queue": "events"},
+    "monitoring.tasks.deliver_events": {"queue": "events"},
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
@@ -293,7 +316,7 @@ CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000  # KiB
 CELERY_WORKER_SEND_TASK_EVENTS = True  # for Flower
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_DB_REUSE_MAX = None
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "monitoring.beat:Scheduler"
 CELERY_TIMEZONE = "UTC"
 
 # --- The API ------------------------------------------------------------------------------------
@@ -378,7 +401,13 @@ CONSTANCE_CONFIG = {
     "RETENTION_POLLS_DAYS": (400, "Polls of the feed with their measurements", "days"),
     "RETENTION_REJECTED_RECORDS_DAYS": (30, "Refused records and failed polls", "days"),
     "RETENTION_PREFILES_DAYS": (30, "Plans filed before a flight", "days"),
+    "RETENTION_ERRORS_DAYS": (
+        -(-ERROR_ANALYTICS_RETENTION_HOURS // 24),
+        "Errors, their counts, failed tasks. By the wall clock",
+        "days",
+    ),
     "RETENTION_TUNINGS_DAYS": (90, "Which frequencies were tuned", "days"),
+    "RETENTION_EVENTS_DAYS": (30, "Events that no handler waits for. By the wall clock", "days"),
 }
 # Pairs, since constance sorts a dictionary by its titles.
 CONSTANCE_CONFIG_FIELDSETS = tuple(
@@ -402,7 +431,11 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "plain": {
+            "()": "monitoring.logs.ScrubbedFormatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        },
     },
     "filters": {"expected": {"()": "monitoring.logs.ExpectedFailures"}},
     "handlers": {

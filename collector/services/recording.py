@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
+from django.utils import timezone
 from psycopg.types.json import Jsonb
 
 from collector import decoding
@@ -25,6 +27,9 @@ from collector.services.writing import (
     write_tunings,
 )
 from collector.sessions import SessionChanges, Sessions
+from monitoring.errors import reporting
+from monitoring.errors.kinds import Strategy
+from monitoring.errors.records import RecoveryRecord
 
 Radios = dict[str, list[Transceiver]]
 
@@ -145,9 +150,26 @@ def _note_oddities(feed: Feed, positions: int) -> None:
     RejectedRecord.objects.bulk_create(
         [RejectedRecord(poll_id=feed.feed_at, **record._asdict()) for record in rejects]
     )
+    if skipped := counts.total():
+        transaction.on_commit(partial(_count_skipped, skipped))
     UnknownKey.objects.bulk_create(
         [UnknownKey(key=key, first_seen_at=feed.feed_at) for key in feed.new_keys],
         ignore_conflicts=True,
+    )
+
+
+def _count_skipped(records: int) -> None:
+    """Count what was left out of a feed so that the rest could be stored."""
+    reporting.write_later(
+        RecoveryRecord(
+            hour=timezone.now().replace(minute=0, second=0, microsecond=0),
+            strategy=Strategy.SKIP,
+            service="collector",
+            operation="record",
+            successes=records,
+            failures=0,
+            seconds=0.0,
+        )
     )
 
 

@@ -1,5 +1,5 @@
 """Monitoring's pages in the admin, a module for each subject."""
 
-from monitoring.admin import administration, breakers
+from monitoring.admin import administration, breakers, events, webhooks
 
-__all__ = ["administration", "breakers"]
+__all__ = ["administration", "breakers", "events", "webhooks"]

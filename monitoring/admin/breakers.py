@@ -47,7 +47,7 @@ class BreakerTransitionAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # gene
     def get_urls(self) -> list[URLPattern]:
         """The button's address beside the usual ones."""
         reset_view = self.admin_site.admin_view(require_POST(self.reset_view))
-        own = path("reset/<str:name>", reset_view, name="monitoring_breaker_reset")
+        own = path("reset/<path:name>", reset_view, name="monitoring_breaker_reset")
         return [own, *super().get_urls()]
 
     def changelist_view(

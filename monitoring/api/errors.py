@@ -19,6 +19,7 @@ from rest_framework.views import APIView, set_rollback
 from monitoring import correlation
 from monitoring.api import throttling
 from monitoring.api.renderers import JSONRenderer
+from monitoring.errors.requests import report_failed
 
 # PostgreSQL or Redis doesn't answer, or not in time.
 AWAY = (
@@ -30,6 +31,7 @@ AWAY = (
 )
 # A value that PostgreSQL can't take (NUL, out of range, a lone surrogate): it came from the caller.
 UNSTORABLE = (DataError, UnicodeEncodeError)
+CALLERS_FAULT = (*UNSTORABLE, OverflowError)
 RETRY_AFTER_SECONDS = 5
 # Other renderers (CSV, GeoJSON, HTML pages) know rows, not errors.
 ERROR_FORMATS = ("json", "api")
@@ -51,11 +53,23 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         return None
     set_rollback()
     request: Request = context["request"]
+    if known.status_code >= status.HTTP_500_INTERNAL_SERVER_ERROR:
+        report_failed(error, request._request)  # noqa: SLF001 - DRF has no other name for it
     known = _counted(known, request, context["view"])
     _render_errors_as_json(request)
     if isinstance(known, Unavailable):
         request.user = AnonymousUser()  # rendering must not look the reader up again
     return Response(_describe(known), status=known.status_code, headers=_headers(known))
+
+
+def report_unhandled(request: HttpRequest | None = None, **_: Any) -> None:
+    """Report what no view answered (a receiver of `got_request_exception`).
+
+    A value from the caller that PostgreSQL can't take is answered as a bad request.
+    """
+    error = sys.exception()
+    if request is not None and error is not None and not isinstance(error, CALLERS_FAULT):
+        report_failed(error, request)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -84,7 +98,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exception()
     if isinstance(error, AWAY):
         return _unavailable(request)
-    if isinstance(error, (*UNSTORABLE, OverflowError)):
+    if isinstance(error, CALLERS_FAULT):
         return bad_request(request, error)
     if _is_api(request):
         message = "Something failed on the server."

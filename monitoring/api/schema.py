@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from drf_spectacular import openapi
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
@@ -61,6 +62,23 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     def get_security_definition(self, auto_schema: openapi.AutoSchema) -> dict[str, Any]:
         """The scheme's description."""
         return {"type": "http", "scheme": "bearer"}
+
+
+def schema_of(kind: Any) -> dict[str, Any]:
+    """The JSON schema of a type that msgspec encodes, without references."""
+    (schema,), components = msgspec.json.schema_components([kind], ref_template="{name}")
+    inlined: dict[str, Any] = _inline(schema, components)
+    return inlined
+
+
+def _inline(node: Any, components: dict[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_inline(item, components) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        return _inline(components[node["$ref"]], components)
+    return {key: _inline(value, components) for key, value in node.items()}
 
 
 def describe_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -67,9 +67,7 @@ class ResetView(StrictParametersMixin):
     tag = TAG
     permission_classes = (Operator,)
 
-    @extend_schema(
-        operation_id="circuit_breaker_reset", request=None, responses={200: BREAKER}
-    )
+    @extend_schema(operation_id="circuit_breaker_reset", request=None, responses={200: BREAKER})
     def post(self, request: Request, name: str) -> Response:
         """Close a breaker for all processes, whatever its state; who did it is recorded."""
         try:

@@ -20,7 +20,9 @@ from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 from django.conf import settings
+from django.db import transaction
 
+from monitoring.errors import reporting
 from monitoring.errors.breaker_policy import (
     CLOSED,
     HALF_OPEN,
@@ -34,6 +36,8 @@ from monitoring.errors.breaker_policy import (
     Word,
 )
 from monitoring.errors.breaker_store import BreakerStore, now_ms
+from monitoring.errors.describing import text_of
+from monitoring.errors.installation import scrubber
 from monitoring.errors.kinds import BreakerState, Strategy
 from monitoring.errors.records import TransitionRecord
 
@@ -42,7 +46,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 TRUST_S = 0.5  # for which a process believes what it heard of a breaker
-LONGEST_REASON = 200
+LONGEST_NAME, LONGEST_REASON = 100, 200  # in the table of transitions
 
 _store = BreakerStore()
 
@@ -147,6 +151,10 @@ class Breaker:
         else:
             self._note_success(token)
 
+    def forget(self) -> None:
+        """Remove it, since its subject is gone."""
+        _store.forget(self.name)
+
     @cached_property
     def policy(self) -> Policy:
         """The rules of this breaker."""
@@ -209,8 +217,6 @@ class Breaker:
             self._count(succeeded=False)
 
     def _count(self, *, succeeded: bool, seconds: float = 0.0) -> None:
-        from monitoring.errors import reporting
-
         reporting.count_recovery(
             Strategy.CIRCUIT_BREAKER,
             self.name,
@@ -234,30 +240,24 @@ def reset(name: str, by: Any) -> None:
 
     reply = _store.exchange(name, Policy(), Message(Word.RESET, reason="reset"))
     if change := reply.transition:
-        BreakerTransition.objects.create(
-            name=name,
-            at=_time(change.at),
-            from_state=change.from_state,
-            to_state=change.to_state,
-            reason=change.reason,
-            by=by,
-        )
+        with transaction.atomic():  # its row, and who else is told of it
+            BreakerTransition.objects.create(
+                name=name[:LONGEST_NAME],
+                at=_time(change.at),
+                from_state=change.from_state,
+                to_state=change.to_state,
+                reason=change.reason,
+                by=by,
+            )
         logger.warning("Breaker %s: reset by %s", name, by)
 
 
-def forget(name: str) -> None:
-    """Remove the breaker of something that is gone."""
-    _store.forget(name)
-
-
 def _record_transition(name: str, change: Transition) -> None:
-    from monitoring.errors import reporting
-
     words = (name, change.from_state, change.to_state, change.reason)
     logger.warning("Breaker %s: %s to %s %s", *words)
     reporting.write_later(
         TransitionRecord(
-            name=name,
+            name=name[:LONGEST_NAME],
             at=_time(change.at),
             from_state=change.from_state,
             to_state=change.to_state,
@@ -284,12 +284,12 @@ def _status(condition: Condition, now: int) -> BreakerStatus:
 
 def describe(error: BaseException) -> str:
     """What a failure was, in a line."""
-    return clean(f"{type(error).__name__}: {error}")
+    return clean(f"{type(error).__name__}: {text_of(error)}")
 
 
 def clean(text: str) -> str:
-    """A text that JSON and PostgreSQL take: no NUL, no lone surrogates, not too long."""
-    return text.replace("\0", "").encode(errors="replace").decode()[:LONGEST_REASON]
+    """A text that can be shown and stored: no secrets, not too long."""
+    return scrubber().text(text, LONGEST_REASON)
 
 
 def _time(milliseconds: int) -> datetime:

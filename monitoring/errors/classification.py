@@ -66,6 +66,9 @@ _rules: dict[str, Rule] = {
     # HTTP to others
     "urllib3.exceptions.HTTPError": Judgement(NETWORK, MEDIUM),
     "urllib3.exceptions.TimeoutError": Judgement(TIMEOUT, MEDIUM),
+    "monitoring.outgoing.OutgoingError": lambda error: Judgement(
+        TIMEOUT if getattr(error, "reason", "") == "timeout" else NETWORK, MEDIUM
+    ),
     # Celery
     "billiard.exceptions.SoftTimeLimitExceeded": Judgement(TIMEOUT, HIGH),
     "billiard.exceptions.TimeLimitExceeded": Judgement(TIMEOUT, HIGH),

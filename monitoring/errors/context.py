@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 
@@ -11,10 +12,11 @@ class Surroundings(NamedTuple):
 
     service: str = ""
     operation: str = ""
-    facts: Mapping[str, Any] = {}
+    facts: Mapping[str, Any] = MappingProxyType({})
 
 
-_current: ContextVar[Surroundings] = ContextVar("surroundings", default=Surroundings())
+_NOTHING = Surroundings()
+_current: ContextVar[Surroundings] = ContextVar("surroundings", default=_NOTHING)
 
 
 def current() -> Surroundings:

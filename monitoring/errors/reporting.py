@@ -8,7 +8,6 @@ Sentry, the others are counted. A thread writes them (`writer.py`).
 import atexit
 import logging
 import os
-import time
 from collections.abc import Mapping
 from contextlib import ContextDecorator
 from contextvars import Token
@@ -66,7 +65,7 @@ def report(
             key = (
                 type(error),
                 place_of(error),
-                normalise(_message(error)),
+                normalise(describing.text_of(error)),
                 service or at_work.service,
                 operation or at_work.operation,
                 severity,
@@ -159,13 +158,6 @@ def _claim(error: BaseException) -> bool:
     return True
 
 
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as failure:  # noqa: BLE001 - the error's own code
-        return f"[its message can't be had: {type(failure).__name__}]"
-
-
 def _keep(error: BaseException, key: Key, facts: Mapping[str, Any]) -> None:
     """Keep the error whole if it is one of the first of its kind; count it otherwise."""
     tally = _writer.tally
@@ -178,7 +170,7 @@ def _keep(error: BaseException, key: Key, facts: Mapping[str, Any]) -> None:
             if not was_waiting:
                 _writer.wake()
             return
-    record = describing.describe(error, counted.kind, facts, at=time.time())
+    record = describing.describe(error, counted.kind, facts)
     if not _writer.put(record):
         with _writer.changed:
             tally.count(counted)

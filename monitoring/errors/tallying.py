@@ -15,6 +15,7 @@ from monitoring.errors.kinds import Category, Severity, Strategy
 from monitoring.errors.records import AnyRecord, CountRecord, Kind, RecoveryRecord
 
 SAMPLES = 20  # of a kind and hour that are kept whole, over all processes
+MESSAGES = 30
 KINDS = 2000
 HOUR_S = 3600
 

@@ -15,13 +15,13 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from monitoring.events.payloads import clean
+from monitoring.errors.installation import scrubber
 from monitoring.models import Delivery, Event
 
 MOST_ATTEMPTS = 5
 MOST_WAIT_S = 600.0  # between two attempts
 MARGIN_S = 5.0  # after a handler's time limit, until its claim ends
-MOST_ERROR = 2000  # characters kept of what went wrong
+MOST_ERROR = 2000  # bytes kept of what went wrong
 
 _LOCKS = 0x4556_4E54  # the advisory locks of handlers
 _TABLES = {"delivery": Delivery._meta.db_table, "event": Event._meta.db_table}
@@ -93,7 +93,7 @@ def mark_done(claim: Claim, seconds: float) -> bool:
 def mark_failed(claim: Claim, error: BaseException, seconds: float) -> bool:
     """Have a delivery tried again later or, at its last attempt, no more; whether it is dead."""
     is_dead = claim.attempt >= MOST_ATTEMPTS
-    reason = clean(f"{type(error).__name__}: {error}", MOST_ERROR)
+    reason = scrubber().text(f"{type(error).__name__}: {error}", MOST_ERROR)
     if is_dead:
         return _end(claim, status=Delivery.Status.DEAD, seconds=seconds, error=reason)
     _end(

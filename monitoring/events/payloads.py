@@ -23,7 +23,7 @@ class InvalidPayload(EventError):
 
 
 class PayloadType:
-    """JSON of one Struct, both ways; stricter than Struct's own constructor, which checks nothing."""
+    """JSON of one Struct, both ways, checked: a Struct's own constructor checks nothing."""
 
     def __init__(self, struct: type[msgspec.Struct]) -> None:
         self.struct = struct

@@ -147,9 +147,7 @@ def _known() -> _Known:
 
 # --- Statements ---------------------------------------------------------------------------------
 
-_COLUMNS = (
-    "type, version, service, subject, occurred_at, payload, correlation_id, causation_id"
-)
+_COLUMNS = "type, version, service, subject, occurred_at, payload, correlation_id, causation_id"
 _PUBLISH = f"""
     INSERT INTO {EVENTS} ({_COLUMNS}) VALUES (
         %(type)s, %(version)s, %(service)s, %(subject)s, %(occurred_at)s, %(payload)s,

@@ -124,9 +124,7 @@ class EventSignal(Signal):
         """
         from monitoring.events.publishing import NewEvent, publish
 
-        return publish(
-            NewEvent(self, payload, occurred_at, subject, correlation_id, causation_id)
-        )
+        return publish(NewEvent(self, payload, occurred_at, subject, correlation_id, causation_id))
 
     def send(  # type: ignore[override] # the event's id instead of what receivers answer later
         self, sender: Any = None, *, payload: Any, occurred_at: datetime, **options: Any

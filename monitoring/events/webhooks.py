@@ -13,23 +13,31 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPException
 from typing import Any
 
+import msgspec
 from django.conf import settings
+from django.db.models.signals import post_delete, post_save
+from django.utils import timezone
 from urllib3 import HTTPResponse
+from urllib3.exceptions import HTTPError
 
+from monitoring.events.delivery import breaker_of
 from monitoring.events.envelope import MEDIA_TYPE, envelope
-from monitoring.events.signals import Handler, StoredEvent
+from monitoring.events.payloads import clean
+from monitoring.events.signals import Handler, StoredEvent, register_source
 from monitoring.models import WebhookSubscription
 from monitoring.outgoing import Errand, OutgoingError, Refused, Request, hostname, resolve
 
-TIMEOUT_S = 10.0  # of a delivery, within which it ends by itself
-WITHIN_S = 9.0
-CONNECT_S, READ_S = 3.0, 5.0
+# Shares of WEBHOOK_TIMEOUT: a request ends by itself before its handler is ended.
+CONNECT, READ, WITHIN = 0.3, 0.5, 0.9
 MOST_ANSWER_BYTES = 4096  # read of an answer
 MOST_SHOWN = 200  # characters of it that an error shows
+TEST_TYPE = "WEBHOOK_TEST"
 SECRET_MARK = "whsec_"  # noqa: S105 - as Standard Webhooks marks them
 SECRET_BYTES = 32
 KNOWN_FOR_S = 4.0  # for which a process believes what it read of the subscriptions
@@ -44,7 +52,6 @@ class Answer:
     """What a receiver said."""
 
     status: int
-    text: str  # its beginning
     seconds: float
 
 
@@ -80,24 +87,42 @@ def send(subscription: WebhookSubscription, message_id: str, body: bytes) -> Ans
         "POST",
         body,
         trusted_hosts=settings.WEBHOOK_ALLOWED_HOSTS,
-        connect_seconds=CONNECT_S,
-        read_seconds=READ_S,
+        connect_seconds=CONNECT * settings.WEBHOOK_TIMEOUT,
+        read_seconds=READ * settings.WEBHOOK_TIMEOUT,
     )
     started = time.monotonic()
     # The host alone is named: some addresses are secret themselves.
     host = hostname(subscription.url)
     with Errand("webhook", host, lambda errand: errand.send(request, _read)) as errand:
-        status, text = errand.result(started + WITHIN_S)
+        status, text = errand.result(started + WITHIN * settings.WEBHOOK_TIMEOUT)
     if not 200 <= status < 300:
-        raise WebhookRefused("status", f"{host} answered {status} {text[:MOST_SHOWN]}".rstrip())
-    return Answer(status, text, time.monotonic() - started)
+        raise WebhookRefused("status", f"{host} answered {status} {text}".rstrip())
+    return Answer(status, time.monotonic() - started)
 
 
 def deliver(subscription_id: int, event: StoredEvent) -> None:
     """Tell a subscriber of an event, unless the subscription has ended meanwhile."""
     subscription = WebhookSubscription.objects.filter(pk=subscription_id, is_active=True).first()
     if subscription is not None:
-        send(subscription, event.key, envelope(event))
+        send(subscription, event.key, _body(event))
+
+
+def send_test(subscription: WebhookSubscription, message_id: str) -> Answer:
+    """Send an event that means nothing. Raises `OutgoingError`."""
+    now = timezone.now()
+    event = StoredEvent(
+        id=0,
+        type=TEST_TYPE,
+        version=1,
+        service="monitoring",
+        subject=subscription.name,
+        occurred_at=now,
+        payload={"message": "A test of this subscription."},
+        correlation_id="",
+        causation_id=None,
+        key=message_id,
+    )
+    return send(subscription, message_id, _body(event))
 
 
 def require_reachable(url: str) -> None:
@@ -109,7 +134,7 @@ def require_reachable(url: str) -> None:
     trusted = host in settings.WEBHOOK_ALLOWED_HOSTS
     with Errand("webhook", host, lambda _: resolve(host, trusted)) as errand:
         try:
-            errand.result(time.monotonic() + CONNECT_S)
+            errand.result(time.monotonic() + CONNECT * settings.WEBHOOK_TIMEOUT)
         except Refused:
             raise
         except OutgoingError:
@@ -141,24 +166,40 @@ class _Known:
 
 
 _known = _Known()
-forget = _known.forget  # a receiver of Django's signals, too
+
+
+def connect() -> None:
+    """Have the bus ask for subscriptions, and this process know of its own changes at once."""
+    register_source(handlers)
+    post_save.connect(_known.forget, sender=WebhookSubscription)
+    post_delete.connect(_forget_deleted, sender=WebhookSubscription)
 
 
 def handlers(type_name: str) -> Iterator[Handler]:
     """A handler for each active subscription to a type (a source of the bus)."""
     for pk in _known.of(type_name):
-        yield Handler(handler_name(pk), partial(deliver, pk), timeout_s=TIMEOUT_S, outside=True)
+        receiver = partial(deliver, pk)
+        yield Handler(handler_name(pk), receiver, settings.WEBHOOK_TIMEOUT, outside=True)
+
+
+def _forget_deleted(*, instance: WebhookSubscription, **_: Any) -> None:
+    _known.forget()
+    breaker_of(handler_name(instance.pk)).forget()
+
+
+def _body(event: StoredEvent) -> bytes:
+    return msgspec.json.encode(envelope(event, settings.SITE_URL))
 
 
 def _read(response: HTTPResponse) -> tuple[int, str]:
-    return response.status, _beginning(response).decode(errors="replace")
-
-
-def _beginning(response: HTTPResponse) -> bytes:
+    """The status, and where it is no success the beginning of what the receiver says to it."""
+    if 200 <= response.status < 300:
+        return response.status, ""
     content = b""
-    while len(content) < MOST_ANSWER_BYTES:
-        part = response.read1(MOST_ANSWER_BYTES - len(content))
-        if not part:
-            break
-        content += part
-    return content
+    with suppress(HTTPError, HTTPException, OSError):
+        while len(content) < MOST_ANSWER_BYTES:
+            part = response.read1(MOST_ANSWER_BYTES - len(content))
+            if not part:
+                break
+            content += part
+    return response.status, clean(content.decode(errors="replace"), MOST_SHOWN)

@@ -6,13 +6,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.views.decorators.cache import never_cache
 from health_check.views import HealthCheckView, MediaType
 
-from monitoring.health.checks import Cache, Database, Migrations
+from monitoring.health.conditions import CHECKS
 
 
 class ReadinessView(HealthCheckView):  # type: ignore[misc] # health_check has no types
     """200 while this process can serve, else 500, as a page, JSON or text."""
 
-    checks = (Database, Migrations, Cache)
+    checks = CHECKS
     template_name = "monitoring/health.html"
 
     async def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -6,6 +6,7 @@ from monitoring.models.errors import (
     ErrorGroup,
     ErrorOccurrence,
     RecoveryCount,
+    StoredRecord,
 )
 from monitoring.models.events import Delivery, Event, Replay, WebhookSubscription
 from monitoring.models.tasks import FailedTask
@@ -22,6 +23,7 @@ __all__ = [
     "FailedTask",
     "RecoveryCount",
     "Replay",
+    "StoredRecord",
     "WebhookSubscription",
     "a_year_from_now",
     "digest_of",

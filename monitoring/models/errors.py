@@ -1,7 +1,11 @@
 """Errors by kind and by the hour, samples of them, and how the system recovered."""
 
+from datetime import datetime
+
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import models
+from django.utils import timezone
 
 from monitoring.errors.kinds import BreakerState, Category, Severity, Strategy
 
@@ -44,6 +48,27 @@ class ErrorGroup(models.Model):
     def __str__(self) -> str:
         return f"{self.exception_type} in {self.operation}"
 
+    def note_errors(self, count: int, first_at: datetime, last_at: datetime) -> bool:
+        """Add errors of this kind; whether they opened the group again. The row is locked."""
+        is_back = self.status == self.Status.RESOLVED and (
+            self.decided_at is None or last_at > self.decided_at
+        )
+        if is_back:
+            self.status = self.Status.OPEN
+            self.reopened += 1
+        self.count += count
+        self.first_seen_at = min(self.first_seen_at, first_at)
+        self.last_seen_at = max(self.last_seen_at, last_at)
+        self.save(update_fields=["status", "reopened", "count", "first_seen_at", "last_seen_at"])
+        return is_back
+
+    def decide(self, status: str, by: User) -> bool:
+        """Set what a person decided, and who; whether that changed anything."""
+        others = type(self).objects.filter(pk=self.pk).exclude(status=status)
+        changed = others.update(status=status, decided_at=timezone.now(), decided_by=by)
+        self.refresh_from_db()
+        return bool(changed)
+
 
 class ErrorOccurrence(models.Model):
     """One row: one error with all that is known of it. A few of a kind and hour are kept."""
@@ -64,7 +89,7 @@ class ErrorOccurrence(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["group", "-at"], name="erroroccurrence_group"),
+            models.Index(fields=["group", "-at", "-id"], name="erroroccurrence_group"),
             models.Index(fields=["-at"], name="erroroccurrence_at"),  # retention, the newest
             models.Index(fields=["correlation_id"], name="erroroccurrence_correlation"),
         ]
@@ -137,3 +162,20 @@ class BreakerTransition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.from_state} to {self.to_state}"
+
+
+class StoredRecord(models.Model):
+    """One row: the id of a record about errors that is stored, so that it is not stored again.
+
+    It is needed while the record can be offered again: when its commit remained unanswered, or
+    until the file of the spool in which it stood is deleted.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    stored_at = models.DateTimeField(db_default=models.functions.Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["stored_at"], name="storedrecord_stored_at")]  # retention
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -118,5 +118,8 @@ class WebhookSubscription(models.Model):
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    class Meta:
+        permissions = [("operate_webhooksubscription", "Can subscribe addresses to events")]
+
     def __str__(self) -> str:
         return self.name

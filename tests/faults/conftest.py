@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,7 @@ from tests.faults.scale import FULL, SEED
 Note = Callable[[str], None]
 Install = Callable[..., Installation]
 Undisturbed = Callable[[Iterable[Bodies]], Rows]
-
-
-_figures: list[str] = []
+FIGURE = "figure"
 
 
 def pytest_report_header() -> str:
@@ -37,15 +36,18 @@ def pytest_report_header() -> str:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was measured, and with which dice."""
-    if _figures:
-        terminalreporter.section(f"faults: FAULT_SEED={SEED} FULL={int(FULL)}")
-        terminalreporter.write("\n".join([*_figures, ""]))
+    terminalreporter.section(f"faults: FAULT_SEED={SEED} FULL={int(FULL)}")
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, figure in report.user_properties:
+                if name == FIGURE:
+                    terminalreporter.line(str(figure))
 
 
 @pytest.fixture
-def note() -> Note:
-    """Keep a figure for the end of the run."""
-    return _figures.append
+def note(record_property: Callable[[str, object], None]) -> Note:
+    """Keep a figure for the end of the run; it comes there from other processes too."""
+    return partial(record_property, FIGURE)
 
 
 @pytest.fixture(scope="session")

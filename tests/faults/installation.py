@@ -22,6 +22,7 @@ from celery import Celery
 from collector.buffer import FAILURES, FEEDS, BufferedFeed, Document, FeedBuffer, connect
 from collector.feed import pack
 from collector.services.polling import LOCK
+from monitoring.errors.breaker_store import KEY as BREAKERS
 from tests.faults.feed import SimulatedFeed
 from tests.faults.rows import Rows, read_rows
 from tests.faults.scale import SPEED, shortened
@@ -111,6 +112,7 @@ class Installation:
         self.web_port = ports.choose_free()
         self.environment = self._environment() | variables
         self.redis = ends.enter_context(connect(f"{self.valkey.url}/1"))
+        self._broker = ends.enter_context(connect(f"{self.valkey.url}/0"))
         self.buffer = FeedBuffer(self.redis)
         self.processes: dict[str, SiteProcess] = {}
         self._ticked_at: dict[str, float] = {}
@@ -121,10 +123,12 @@ class Installation:
         return os.environ | {
             "DATABASE_URL": self.postgres.url,
             "REDIS_URL": self.valkey.url,
+            "VAR_DIR": str(self.folder / "var"),
             "VATSIM_API_URL": f"{self.feed.url}/v3/vatsim-data.json",
             "VATSIM_TRANSCEIVERS_URL": f"{self.feed.url}/v3/transceivers-data.json",
             "VATSIM_API_TIMEOUT": str(FETCH_LIMIT_S),
             "POLL_LOCK_SECONDS": str(shortened(10)),
+            "CIRCUIT_BREAKER_TIMEOUT": str(shortened(30)),
         }
 
     def _stop_valkey(self) -> None:
@@ -137,7 +141,7 @@ class Installation:
     def start(self, *names: str) -> None:
         """Start processes by their names; a name with a number is one more of a kind: beat-2."""
         sizes = {"PORT": self.web_port, "HOST": "127.0.0.1", "WEB_THREADS": 8}
-        sizes |= {"COLLECTING_WORKERS": 2, "SERVICE_MAX_WORKERS": 2}
+        sizes |= {"COLLECTING_WORKERS": 2, "EVENTS_WORKERS": 2, "SERVICE_MAX_WORKERS": 2}
         commands = site_commands(SimpleNamespace(**sizes))
         for name in names:
             kind, _, number = name.partition("-")
@@ -157,9 +161,7 @@ class Installation:
             with suppress(urllib3.exceptions.HTTPError):
                 return self.get("/health/live").status == 200
             return False
-        return {"collecting": " ready.", "beat": "beat: Starting..."}[kind] in self.processes[
-            name
-        ].said
+        return {"beat": "beat: Starting..."}.get(kind, " ready.") in self.processes[name].said
 
     @property
     def worker(self) -> SiteProcess:
@@ -202,7 +204,11 @@ class Installation:
     def send(self, *tasks: str) -> None:
         """Wake a worker for collector's tasks, as beat does."""
         for task in tasks:
-            self._celery.send_task(f"collector.tasks.{task}", queue="collecting")
+            self.wake(f"collector.tasks.{task}", "collecting")
+
+    def wake(self, task: str, queue: str) -> None:
+        """Wake a worker for any task."""
+        self._celery.send_task(task, queue=queue)
 
     def tick(self, task: str) -> None:
         """Send a task, unless that was done less than an interval of beat's ago."""
@@ -212,9 +218,13 @@ class Installation:
             self.send(task)
 
     def poll(self) -> float:
-        """Have the feed polled once; seconds until its outcome stood in the buffer."""
+        """Have the feed polled once; seconds until its outcome stood in the buffer.
+
+        Earlier polls hinder it neither by their lock nor by breakers that they opened.
+        """
         before = self.outcomes()
         self.redis.delete(LOCK)
+        self._broker.delete(BREAKERS)
         self.send("poll")
         return self.seconds_until(lambda: self.outcomes() > before, 30, "a poll has an outcome")
 
@@ -234,12 +244,15 @@ class Installation:
             self.poll()
         self.flush()
 
-    def fill(self, times: Iterable[datetime]) -> None:
+    def fill(self, times: Iterable[datetime], transceivers: bool = True) -> None:
         """Put feeds of these times into the buffer, as if they had been polled long ago."""
         for at in times:
-            data, transceivers = map(_document, self.feed.bodies(at))
+            data, radios = map(_document, self.feed.bodies(at))
             now = datetime.now(UTC)
-            self.buffer.append(BufferedFeed("simulated", at, data, transceivers, "", now, 0.1))
+            feed = BufferedFeed(
+                "simulated", at, data, radios if transceivers else None, "", now, 0.1
+            )
+            self.buffer.append(feed)
 
     def run_feed(self) -> None:
         """Let the feed's time run, as fast as this run is."""

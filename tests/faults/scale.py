@@ -7,6 +7,7 @@ FULL = os.environ.get("FULL") == "1"
 SPEED = 1 if FULL else 10  # how much shorter durations are
 KILLS = 50 if FULL else 10
 SEED = int(os.environ.get("FAULT_SEED") or random.SystemRandom().randrange(10**6))
+os.environ["FAULT_SEED"] = str(SEED)  # that of every process of the run
 
 
 def shortened(seconds: float) -> float:

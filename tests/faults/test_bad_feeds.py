@@ -153,6 +153,37 @@ def test_a_number_beyond_all_bounds_costs_one_record(site: Installation, answers
         assert site.count("presence WHERE until_at IS NULL") == counted[0]
 
 
+def test_bad_transceivers_cost_nothing_but_themselves(install: Install, answers: Answers) -> None:
+    broken = (
+        "status 500",
+        "no answer",
+        "gzip bomb",
+        "nested",
+        "HTML",
+        "truncated",
+        "empty",
+        "null",
+    )
+    with HostileServer(answers) as server:
+        site = install(
+            VATSIM_API_URL=server.url("/data"), VATSIM_TRANSCEIVERS_URL=server.url("/radios")
+        )
+        site.start("collecting")
+        for name in broken:
+            answers["/radios"] = ANSWERS[name][0](answers.good(site))
+            assert site.poll() < FETCH_LIMIT_S + 1, name
+        site.flush()
+        noted = site.query("SELECT has_transceivers, transceivers_error <> '' FROM collector_poll")
+        assert noted == [(False, True)] * len(broken)
+        assert (len(site.stored()), site.failed_polls()) == (len(broken), [])
+        assert (site.count("position") > 0, site.count("tuning")) == (True, 0)
+        answers.good(site)
+        answers["/radios"] = reply(site.feed.bodies(site.feed.at)[1])
+        site.poll()
+        site.flush()
+        assert site.count("tuning") > 0
+
+
 def test_a_refused_connection_is_noted_and_the_next_feed_is_taken(install: Install) -> None:
     site = install()
     site.start("collecting")

@@ -1,6 +1,7 @@
 """What must not leak from one test into the next, and who reads the API."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from rest_framework.test import APIClient
 
 from monitoring import runtime
 from monitoring.api import throttling
+from monitoring.errors import breaker_store, breakers, reporting
+from monitoring.errors.breaker_store import BreakerStore
 from monitoring.models import ApiToken
 
 
@@ -109,3 +112,21 @@ def _closed_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture
+def fresh_breakers(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """No breaker is known, in Redis or here; only tests that may use PostgreSQL record."""
+    if request.node.get_closest_marker("django_db") is None:
+        monkeypatch.setattr(reporting, "write_later", lambda *_: None)
+        monkeypatch.setattr(reporting, "count_recovery", lambda *_, **__: None)
+    monkeypatch.setattr(breakers, "_store", BreakerStore())
+    breaker_store.client.cache_clear()
+    breaker_store._script.cache_clear()
+    breaker_store.client().delete(breaker_store.KEY)
+    yield
+    reporting.flush()
+    breaker_store.client.cache_clear()
+    breaker_store._script.cache_clear()

@@ -1,21 +1,34 @@
 """TCP ports: choosing a free one, and saying who holds one that is taken."""
 
 import errno
+import random
 import socket
 
 import psutil
 from django.core.exceptions import ImproperlyConfigured
 
+# Below the ports that systems give to outgoing connections: one of those could take a chosen port
+# before its server listens on it.
+CHOICE = range(20_000, 32_000)
 
-def choose_free(wanted: int = 0) -> int:
+
+def choose_free(wanted: int | None = None) -> int:
     """A port of the loopback address that nobody listens on now: `wanted`, where that is free."""
+    if wanted and _is_free(wanted):
+        return wanted
+    return next(
+        port for port in random.SystemRandom().sample(CHOICE, len(CHOICE)) if _is_free(port)
+    )
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", wanted))
+            probe.bind(("127.0.0.1", port))
         except OSError:
-            probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+            return False
+    return True
 
 
 def require_free(host: str, port: int) -> None:

@@ -11,7 +11,7 @@ from vatsim_site.embedded.servers import Server
 
 PYTHON = sys.executable
 SERVERS, SITE = "servers", "site"  # the site ends first, then its servers
-WORKERS = ("collecting", "general")  # each serves the queue of its name
+WORKERS = ("collecting", "events", "general")  # each serves the queue of its name
 CELERY = (PYTHON, "-m", "celery", "-A", "vatsim_site")
 
 
@@ -102,6 +102,7 @@ def site_commands(settings: Any) -> dict[str, tuple[str, ...]]:
     return {
         "web": _web_command(settings),
         "collecting": _worker_command("collecting", settings.COLLECTING_WORKERS),
+        "events": _worker_command("events", settings.EVENTS_WORKERS),
         "general": _worker_command("general", settings.SERVICE_MAX_WORKERS),
         "beat": (*CELERY, "beat", "--pidfile=", "--loglevel=INFO"),
         "flower": (*CELERY, "flower"),

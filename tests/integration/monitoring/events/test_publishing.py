@@ -1,7 +1,5 @@
 """Events and their deliveries stand or fall with the fact."""
 
-from datetime import UTC, datetime
-
 import pytest
 from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
@@ -14,15 +12,19 @@ from monitoring.events.payloads import EventError, InvalidPayload
 from monitoring.events.publishing import NewEvent, publish_many
 from monitoring.events.signals import Handler, register_source
 from monitoring.models import Delivery, Event
-from tests.integration.monitoring.events.conftest import Fact
+from tests.integration.monitoring.events.conftest import AT, Fact
 
 pytestmark = pytest.mark.django_db
-
-AT = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 def ignore(event) -> None:
     pass
+
+
+def publish_and_roll_back(fact) -> None:
+    with transaction.atomic():
+        fact.publish(Fact(1), occurred_at=AT)
+        transaction.set_rollback(True)
 
 
 def owed() -> list[tuple[int, str]]:
@@ -76,7 +78,9 @@ def test_a_cause_that_is_not_published_is_refused(fact):
 
 def test_a_thousand_events_take_three_statements(fact):
     fact.connect(ignore, name="only")
-    with CaptureQueriesContext(connection, ) as queries:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
         ids = publish_many([NewEvent(fact, Fact(n), AT) for n in range(1000)])
     assert len(queries) == 3
     assert ids == sorted(set(ids))
@@ -99,9 +103,7 @@ def test_an_event_needs_the_transaction_of_its_fact(fact):
 @pytest.mark.django_db(transaction=True)
 def test_what_is_rolled_back_was_never_published(fact):
     fact.connect(ignore, name="only")
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
-        fact.publish(Fact(1), occurred_at=AT)
-        raise ZeroDivisionError
+    publish_and_roll_back(fact)
     assert not Event.objects.exists()
     assert not Delivery.objects.exists()
 
@@ -160,9 +162,7 @@ def test_a_source_is_asked_once_in_a_transaction(fact):
     with transaction.atomic():
         first = fact.publish(Fact(1), occurred_at=AT)
         second, third = publish_many([NewEvent(fact, Fact(n), AT) for n in (2, 3)])
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
-        fact.publish(Fact(4), occurred_at=AT)
-        raise ZeroDivisionError
+    publish_and_roll_back(fact)
     with transaction.atomic():
         last = fact.publish(Fact(5), occurred_at=AT)
     assert asked == ["FACT", "FACT", "FACT"]

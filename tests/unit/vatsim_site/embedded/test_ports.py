@@ -35,3 +35,11 @@ def test_another_port_stands_in_for_a_taken_one(taken: int) -> None:
 def test_a_wanted_port_that_is_free_is_chosen() -> None:
     wanted = ports.choose_free()
     assert ports.choose_free(wanted) == wanted
+
+
+def test_no_outgoing_connection_can_take_a_chosen_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        outgoing = socket.create_connection(server.getsockname())
+        with outgoing:
+            given = outgoing.getsockname()[1]
+    assert all(ports.choose_free() < 32_000 < given for _ in range(20))

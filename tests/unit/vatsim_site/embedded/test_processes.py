@@ -10,6 +10,7 @@ SETTINGS = SimpleNamespace(
     PORT=8000,
     WEB_THREADS=8,
     COLLECTING_WORKERS=2,
+    EVENTS_WORKERS=2,
     SERVICE_MAX_WORKERS=3,
     FEED="/data/feeds of 2021",
     FEED_SPEED=2.5,
@@ -30,7 +31,8 @@ def value_after(option: str, command: tuple[str, ...]) -> str:
     ("source", "extra"), [("live", set()), ("simulated", {"feed"}), ("recorded", {"replay"})]
 )
 def test_the_site_has_its_processes_and_what_feeds_them(source: str, extra: set[str]) -> None:
-    assert set(programs(source)) == {"web", "collecting", "general", "beat", "flower"} | extra
+    workers = {"collecting", "events", "general"}
+    assert set(programs(source)) == workers | {"web", "beat", "flower"} | extra
 
 
 def test_every_process_knows_its_name() -> None:

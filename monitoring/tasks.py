@@ -1,0 +1,59 @@
+"""When and how often monitoring's work is delivered; the services do it."""
+
+import logging
+
+from celery import shared_task
+from django.db import DatabaseError, InterfaceError
+from redis import RedisError
+
+from monitoring import lifecycle
+from monitoring.events import analysis, delivery, retention
+from monitoring.schedule import Schedule
+
+logger = logging.getLogger(__name__)
+
+PASSING = (DatabaseError, InterfaceError, RedisError)
+
+SCHEDULE = [
+    Schedule("monitoring.tasks.dispatch_events", 5, 5, queue="events"),
+    Schedule("monitoring.tasks.prune_events", 600, 599),
+    Schedule("monitoring.tasks.check_health", 60, 59),
+]
+
+
+# --- Events -------------------------------------------------------------------------------------
+
+
+@shared_task(soft_time_limit=30, time_limit=40)
+def dispatch_events() -> None:
+    """Wake a delivery for each handler that has something due."""
+    delivery.dispatch(_wake)
+    analysis.note_dispatch()
+
+
+# Its message is only a wake-up call: another one follows for as long as anything is due, so one
+# whose process was killed need not come again.
+@shared_task(acks_late=False, reject_on_worker_lost=False)
+def deliver_events(handler: str, limit_s: float) -> None:
+    """Deliver what is due to one handler; `limit_s` is in force for this call, too."""
+    result = delivery.deliver(handler)
+    if result.done or result.failed:
+        logger.info("deliver to %s: %s", handler, result)
+    if result.more:
+        _wake(handler, limit_s)
+
+
+def _wake(handler: str, limit_s: float) -> None:
+    deliver_events.apply_async([handler, limit_s], time_limit=limit_s, expires=limit_s)
+
+
+@shared_task(autoretry_for=PASSING, max_retries=3, soft_time_limit=300, time_limit=330)
+def prune_events() -> None:
+    """Delete events and dead letters that need not be kept."""
+    logger.info("prune events: %s", retention.prune())
+
+
+@shared_task(soft_time_limit=30, time_limit=40)
+def check_health() -> None:
+    """Measure every part of the system, and publish what was found."""
+    lifecycle.check_health()

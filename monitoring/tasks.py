@@ -7,6 +7,8 @@ from django.db import DatabaseError, InterfaceError
 from redis import RedisError
 
 from monitoring import lifecycle
+from monitoring.errors import reporting
+from monitoring.errors import retention as error_retention
 from monitoring.events import analysis, delivery, retention
 from monitoring.schedule import Schedule
 
@@ -15,10 +17,28 @@ logger = logging.getLogger(__name__)
 PASSING = (DatabaseError, InterfaceError, RedisError)
 
 SCHEDULE = [
+    Schedule("monitoring.tasks.import_errors", 30, 29),
+    Schedule("monitoring.tasks.prune_errors", 21_600, 21_599),
     Schedule("monitoring.tasks.dispatch_events", 5, 5, queue="events"),
     Schedule("monitoring.tasks.prune_events", 600, 599),
     Schedule("monitoring.tasks.check_health", 60, 59),
 ]
+
+
+# --- Errors -------------------------------------------------------------------------------------
+
+
+@shared_task(soft_time_limit=300, time_limit=330)
+def import_errors() -> None:
+    """Store what was reported while PostgreSQL was away, if it is back."""
+    if imported := reporting.import_spooled():
+        logger.info("import errors: %s records", imported)
+
+
+@shared_task(autoretry_for=PASSING, max_retries=3, soft_time_limit=540, time_limit=570)
+def prune_errors() -> None:
+    """Delete what is older than its retention."""
+    logger.info("prune errors: %s", error_retention.prune())
 
 
 # --- Events -------------------------------------------------------------------------------------

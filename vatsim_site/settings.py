@@ -363,6 +363,8 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "FlightStatusEnum": ["active", "unseen", "ended"],
+        "ErrorStatusEnum": "monitoring.models.ErrorGroup.Status",
+        "FailedTaskStatusEnum": "monitoring.models.FailedTask.Status",
         "SessionStatusEnum": "collector.models.ControllerSession.Status",
         "FlightEndReasonEnum": "collector.models.Flight.EndReason",
         "SessionEndReasonEnum": "collector.models.ControllerSession.EndReason",

@@ -31,6 +31,7 @@ from collector.services.recording import (
 from collector.services.state import NetworkState, load_state
 from collector.snapshots import contribute
 from monitoring import runtime
+from monitoring.errors import reporting
 
 logger = logging.getLogger(__name__)
 
@@ -210,6 +211,7 @@ class _Batch:
         try:
             feed = self._parse(entry)
         except (FeedRejected, FeedError) as error:
+            reporting.report(error, service="collector", operation="flush")
             record_rejected(entry, str(error))
             self.result.rejected += 1
             return

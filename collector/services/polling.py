@@ -125,6 +125,7 @@ def take(
     try:
         counts = _counts(fetched.data.content, latest)
     except FeedRejected as error:
+        reporting.report(error, service=sources.SERVICE, operation="poll")
         buffer.note_failure(fetched.at, error.reason, str(error))
         return PollResult(Outcome.REFUSED, reason=str(error))
     appended = buffer.append(_entry(fetched, counts.feed_at, kind))

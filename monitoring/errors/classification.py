@@ -6,7 +6,6 @@ may be a function of the error where the class alone doesn't tell.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple
 
 from monitoring.errors.fingerprint import type_name
@@ -26,6 +25,13 @@ LOW, MEDIUM, HIGH, CRITICAL = Severity
 NETWORK, DATABASE, API = Category.NETWORK, Category.DATABASE, Category.API
 VALIDATION, CONFIGURATION = Category.VALIDATION, Category.CONFIGURATION
 RESOURCE, TIMEOUT, UNKNOWN = Category.RESOURCE, Category.TIMEOUT, Category.UNKNOWN
+
+
+def _by_reason(error: BaseException) -> Judgement:
+    """Of a request to others that failed for a passing reason, which it names."""
+    is_timeout = getattr(error, "reason", "") == "timeout"
+    return Judgement(TIMEOUT if is_timeout else NETWORK, MEDIUM)
+
 
 _rules: dict[str, Rule] = {
     # Python's own
@@ -66,9 +72,8 @@ _rules: dict[str, Rule] = {
     # HTTP to others
     "urllib3.exceptions.HTTPError": Judgement(NETWORK, MEDIUM),
     "urllib3.exceptions.TimeoutError": Judgement(TIMEOUT, MEDIUM),
-    "monitoring.outgoing.OutgoingError": lambda error: Judgement(
-        TIMEOUT if getattr(error, "reason", "") == "timeout" else NETWORK, MEDIUM
-    ),
+    "monitoring.outgoing.OutgoingError": Judgement(API, MEDIUM),
+    "monitoring.outgoing.Unavailable": _by_reason,
     # Celery
     "billiard.exceptions.SoftTimeLimitExceeded": Judgement(TIMEOUT, HIGH),
     "billiard.exceptions.TimeLimitExceeded": Judgement(TIMEOUT, HIGH),
@@ -85,25 +90,33 @@ _not_errors = {
 }
 
 
+# By class, since classes are few and errors may be many.
+_rule_of: dict[type[BaseException], Rule] = {}
+_is_error: dict[type[BaseException], bool] = {}
+
+
 def register(kind: type[BaseException] | str, rule: Rule) -> None:
     """Add a rule for a class or its dotted name, or replace the one that there is."""
     _rules[kind if isinstance(kind, str) else type_name(kind)] = rule
-    _rule_of.cache_clear()
+    _rule_of.clear()
 
 
 def classify(error: BaseException) -> Judgement:
     """The category and severity of an error."""
-    rule = _rule_of(type(error))
+    kind = type(error)
+    if kind not in _rule_of:
+        _rule_of[kind] = next(_rules[name] for name in _names(kind) if name in _rules)
+    rule = _rule_of[kind]
     return rule if isinstance(rule, Judgement) else rule(error)
 
 
-@lru_cache(maxsize=2000)
 def is_error(kind: type[BaseException]) -> bool:
     """Whether exceptions of a class are failures at all; the end of a process is none."""
-    return issubclass(kind, Exception) and _not_errors.isdisjoint(map(type_name, kind.__mro__))
+    if kind not in _is_error:
+        _is_error[kind] = issubclass(kind, Exception) and _not_errors.isdisjoint(_names(kind))
+    return _is_error[kind]
 
 
-@lru_cache(maxsize=2000)
-def _rule_of(kind: type[BaseException]) -> Rule:
-    names = map(type_name, kind.__mro__)
-    return next(_rules[name] for name in names if name in _rules)
+def _names(kind: type[BaseException]) -> list[str]:
+    """The dotted names of a class and its ancestors, the nearest first."""
+    return [type_name(each) for each in kind.__mro__]

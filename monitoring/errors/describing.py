@@ -29,19 +29,18 @@ def keeps_samples() -> bool:
 
 def kind_of(error: BaseException, key: Key) -> Kind:
     """What is common to errors that have this key."""
-    kind, place, message, service, operation, severity, category = key
     judged = classify(error)
-    name = type_name(kind)
+    name = type_name(key.type)
     # The key's own message may hold a secret; it is only hashed.
-    shown = normalise(scrubber().text(text_of(error))) if message else ""
+    shown = normalise(scrubber().text(text_of(error))) if key.message else ""
     return Kind(
-        fingerprint=fingerprint_of(name, place, message),
+        fingerprint=fingerprint_of(name, key.place, key.message),
         exception_type=scrubber().text(name)[:LONGEST_TYPE],
         message=(shown or (VARIOUS if text_of(error) else ""))[:LONGEST_SUMMARY],
-        severity=severity or judged.severity,
-        category=category or judged.category,
-        service=service[:LONGEST_SERVICE],
-        operation=scrubber().text(operation)[:LONGEST_OPERATION],
+        severity=key.severity or judged.severity,
+        category=key.category or judged.category,
+        service=key.service[:LONGEST_SERVICE],
+        operation=scrubber().text(key.operation)[:LONGEST_OPERATION],
     )
 
 

@@ -20,7 +20,7 @@ _ROOT = str(Path(__file__).parents[2]) + "/"
 _QUOTED = re.compile(r"""'[^'\n]*'|"[^"\n]*"|`[^`\n]*`""")
 # From the first digit to the end of the word, its letters before come off apart: 12, 0x1f, BAW4P,
 # a UUID, 51.5; and EGLL_TWR from where it can't be an ordinary name any more.
-_NUMBERED = re.compile(r"[0-9](?:[.,:+-]?\w)*|_[A-Z](?:-?\w)*")
+_NUMBERED = re.compile(r"[0-9](?:[.,:+-]?\w)*|_[A-Z0-9](?:-?\w)*")
 
 MOST_KNOWN = 10_000
 _known: dict[int, tuple[CodeType, tuple[str, bool]]] = {}

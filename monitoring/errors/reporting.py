@@ -25,7 +25,7 @@ from monitoring.errors.signals import occurrence_stored
 from monitoring.errors.spool import Spool
 from monitoring.errors.storing import close, store
 from monitoring.errors.tallying import Key
-from monitoring.errors.writer import Writer
+from monitoring.errors.writer import Away, Writer
 
 __all__ = [
     "FailedTaskRecord",
@@ -62,7 +62,7 @@ def report(
     try:
         if is_error(type(error)) and _claim(error):
             at_work = surroundings.current()
-            key = (
+            key = Key(
                 type(error),
                 place_of(error),
                 normalise(describing.text_of(error)),
@@ -110,6 +110,15 @@ def write_later(record: AnyRecord) -> None:
 def flush(seconds: float = 2.0) -> bool:
     """Wait until what was reported so far is stored, or spooled; False if it takes longer."""
     return _writer.flush(seconds)
+
+
+def import_spooled() -> int:
+    """Store what is in the spool, if PostgreSQL takes it; how many records."""
+    try:
+        return _spool.drain(store)
+    except Away as error:
+        logger.warning("Errors stay in the spool: %s", error)
+        return 0
 
 
 def end() -> None:

@@ -10,7 +10,7 @@ import logging
 import time
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -82,9 +82,6 @@ def _ask(question: Any) -> Any:
 @cache
 def _client() -> redis.Redis:
     """The broker's database, which never evicts."""
-    client = redis.Redis.from_url(
-        settings.REDIS_BROKER_URL,
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
+    return redis.Redis.from_url(
+        settings.REDIS_BROKER_URL, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
     )
-    return cast("redis.Redis", client)

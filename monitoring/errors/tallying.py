@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from monitoring.errors.fingerprint import Place
 from monitoring.errors.kinds import Category, Severity, Strategy
@@ -19,9 +20,17 @@ MESSAGES = 30
 KINDS = 2000
 HOUR_S = 3600
 
-# Type, place, normalised message, and what the reporter said of it.
-Key = tuple[type[BaseException], Place, str, str, str, Severity | None, Category | None]
-MESSAGE = 2  # where it stands in a key
+
+class Key(NamedTuple):
+    """What tells errors of one kind from others; what the reporter left open is None."""
+
+    type: type[BaseException]
+    place: Place
+    message: str  # normalised
+    service: str
+    operation: str
+    severity: Severity | None
+    category: Category | None
 
 
 @dataclass(slots=True)
@@ -70,7 +79,7 @@ class Tally:
             found = hour.counted.get(key)
         if found is None:
             found = hour.counted[key] = Counted(describe(key))
-            place = key[:MESSAGE]
+            place = key.type, key.place
             hour.messages[place] = hour.messages.get(place, 0) + 1
         return found
 
@@ -117,9 +126,10 @@ class Tally:
 
     @staticmethod
     def _bounded(hour: _Hour, key: Key) -> Key:
-        if len(hour.counted) < KINDS and hour.messages.get(key[:MESSAGE], 0) < MESSAGES:
+        messages = hour.messages.get((key.type, key.place), 0)
+        if len(hour.counted) < KINDS and messages < MESSAGES:
             return key
-        return (*key[:MESSAGE], "", *key[MESSAGE + 1 :])
+        return key._replace(message="")
 
 
 def _records(hour: _Hour) -> list[AnyRecord]:

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from monitoring.errors.records import AnyRecord
@@ -69,8 +70,10 @@ class Writer:
     def wake(self) -> None:
         """Have the thread look at what there is; the caller holds `changed`."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="errors", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="errors", daemon=True)
+            with suppress(RuntimeError):  # the interpreter ends: `rescue` takes what there is
+                thread.start()
+                self._thread = thread
         self.changed.notify_all()
 
     def flush(self, seconds: float) -> bool:

@@ -190,7 +190,7 @@ def _ended(since: datetime) -> dict[str, dict[str, Any]]:
     is_dead = Q(status=Status.DEAD)
     rows = Delivery.objects.filter(finished_at__gte=since).order_by().values("handler")
     return {
-        row["handler"]: row
+        row["handler"]: dict(row)
         for row in rows.annotate(
             done=Count("id", filter=Q(status=Status.DONE)),
             dead=Count("id", filter=is_dead),

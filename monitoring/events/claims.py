@@ -120,7 +120,12 @@ def wait_s(attempt: int, first_s: float) -> float:
 def _end(
     claim: Claim, *, status: str, seconds: float, error: str | None = None, wait_s: float = 0.0
 ) -> bool:
-    values = {"status": status, "seconds": seconds, "error": error, "wait_s": wait_s}
+    values: dict[str, str | float | None] = {
+        "status": status,
+        "seconds": seconds,
+        "error": error,
+        "wait_s": wait_s,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_END, values | {"id": claim.id, "attempt": claim.attempt})
         return cursor.rowcount == 1

@@ -50,7 +50,7 @@ class HandlerLost(Exception):
 
 
 class HandlerExit(Exception):
-    """A handler wanted to end its process."""
+    """A handler's process was to end: the handler wanted it, or the time limit of the task."""
 
 
 @dataclass(slots=True)
@@ -153,7 +153,7 @@ def _call(handler: Handler, event: StoredEvent) -> float:
         with time_limit(handler.timeout_s):
             handler.receiver(event)
     except SystemExit as error:
-        raise HandlerExit(f"It wanted to end its process ({error}).") from error
+        raise HandlerExit(f"Its process was to end ({error}).") from error
     return time.monotonic() - started
 
 

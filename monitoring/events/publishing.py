@@ -137,7 +137,7 @@ def _handlers(signal: EventSignal) -> list[Handler]:
 
 
 def _known() -> _Known:
-    for _, callback, _ in connection.run_on_commit:
+    for _, callback, *_ in connection.run_on_commit:
         if isinstance(callback, _Known):
             return callback
     known = _Known()

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from monitoring.errors.kinds import BreakerState, Category, Severity, Strategy
@@ -172,7 +173,7 @@ class StoredRecord(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
-    stored_at = models.DateTimeField(db_default=models.functions.Now())
+    stored_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         indexes = [models.Index(fields=["stored_at"], name="storedrecord_stored_at")]  # retention

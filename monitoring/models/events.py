@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 
 class Event(models.Model):
@@ -18,7 +19,7 @@ class Event(models.Model):
     service = models.CharField(max_length=50, help_text="the app that owns the fact")
     subject = models.CharField(max_length=100, blank=True, help_text="what it is about")
     occurred_at = models.DateTimeField()
-    recorded_at = models.DateTimeField(db_default=models.functions.Now(), help_text="wall clock")
+    recorded_at = models.DateTimeField(db_default=Now(), help_text="wall clock")
     payload = models.JSONField()
     correlation_id = models.CharField(max_length=64, blank=True)
     causation_id = models.BigIntegerField(null=True, help_text="the event that led to this one")
@@ -70,7 +71,7 @@ class Delivery(models.Model):
     replay = models.ForeignKey(Replay, models.CASCADE, null=True, db_index=False)
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     attempts = models.SmallIntegerField(default=0)
-    due_at = models.DateTimeField(db_default=models.functions.Now())
+    due_at = models.DateTimeField(db_default=Now())
     claimed_until = models.DateTimeField(null=True)
     error = models.TextField(blank=True)
     seconds = models.FloatField(null=True, help_text="that the handler took at last")

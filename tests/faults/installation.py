@@ -301,6 +301,11 @@ class Installation:
         with psycopg.connect(self.postgres.url, autocommit=True, connect_timeout=5) as connection:
             return connection.execute(sql, values).fetchall()
 
+    def execute(self, sql: str) -> None:
+        """Run statements that answer nothing."""
+        with psycopg.connect(self.postgres.url, autocommit=True) as connection:
+            connection.execute(sql)
+
     def stored(self) -> list[datetime]:
         """The times of the feeds in PostgreSQL, oldest first."""
         rows = self.query(

@@ -21,7 +21,7 @@ numbers = itertools.count()
 
 policies = st.builds(
     Policy,
-    failures=st.integers(1, 12),
+    failures=st.integers(1, 4),
     least_calls=st.integers(1, 12),
     open_ms=st.integers(100, 20_000),
     most_open_ms=st.integers(20_000, 60_000),
@@ -31,16 +31,16 @@ policies = st.builds(
 messages = st.builds(
     Message,
     word=st.sampled_from([Word.ASK, Word.ASK, Word.SUCCEEDED, Word.FAILED, Word.FAILED, *Word]),
-    token=st.sampled_from(["", "a", "b"]),
+    token=st.sampled_from(["a", "a", "b", ""]),
     reason=st.sampled_from(["", "FeedUnavailable: timeout", '"\\ ünïcode 🛩 {}']),
     successes=st.sampled_from([0, 0, 1, 12]),
     success_age_ms=st.integers(0, 90_000),
 )
-pauses_ms = st.sampled_from([0, 1, 99, 1_000, 10_000, 30_000, 61_000])
+pauses_ms = st.sampled_from([0, 1, 99, 1_000, 10_000, 30_000])
 
 
-@settings(deadline=None, max_examples=200)
-@given(policies, st.lists(st.tuples(pauses_ms, messages), min_size=1, max_size=60))
+@settings(deadline=None, max_examples=100)
+@given(policies, st.lists(st.tuples(pauses_ms, messages), min_size=40, max_size=80))
 def test_script_and_rules_agree(policy: Policy, said: list[tuple[int, Message]]):
     client = breaker_store.client()
     name, condition, now = f"b{next(numbers)}", Condition(), START_MS

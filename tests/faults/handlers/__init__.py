@@ -1,0 +1,1 @@
+"""An application with handlers that misbehave, installed in the processes of some tests alone."""

@@ -208,8 +208,6 @@ if env.text("PROCESS_NAME") == "web":
         "timeout": DATABASE_TIMEOUT,
         "reconnect_timeout": 5,
     }
-else:
-    DATABASES["default"]["CONN_MAX_AGE"] = None  # a worker keeps its connection
 
 CACHES = {
     "default": {
@@ -315,7 +313,6 @@ CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000  # KiB
 CELERY_WORKER_SEND_TASK_EVENTS = True  # for Flower
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_DB_REUSE_MAX = None
 CELERY_BEAT_SCHEDULER = "monitoring.beat:Scheduler"
 CELERY_TIMEZONE = "UTC"
 

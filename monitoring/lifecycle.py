@@ -1,11 +1,11 @@
 """Tells that processes of the site begin and end, and how the system is."""
 
-import atexit
 import logging
 import os
 import socket
 import time
 from collections.abc import Callable
+from multiprocessing.util import Finalize
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, transaction
@@ -40,7 +40,9 @@ def announce_stop(name: str) -> None:
 def announce_process(name: str) -> None:
     """Publish that this process begins and, when Python ends it, that it ends."""
     announce_start(name)
-    atexit.register(_announce_own_stop, name, os.getpid())
+    # Unlike atexit it also serves children of multiprocessing, as the web server's workers are,
+    # and only the process that asked for it.
+    Finalize(None, _announce_own_stop, [name], exitpriority=0)
 
 
 def check_health() -> HealthChecked:
@@ -57,10 +59,9 @@ def check_health() -> HealthChecked:
     return checked
 
 
-def _announce_own_stop(name: str, pid: int) -> None:
-    if os.getpid() == pid:  # not a child that was forked meanwhile
-        # At a process's end no thread can be started any more.
-        _announce(SERVICE_STOPPED, name, lambda publish, _patience_s: publish())
+def _announce_own_stop(name: str) -> None:
+    # At a process's end no thread can be started any more.
+    _announce(SERVICE_STOPPED, name, lambda publish, _patience_s: publish())
 
 
 def _announce(

@@ -6,6 +6,7 @@ who clicks twice, one changes the row, and the task is sent once.
 
 import uuid
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from celery import current_app
@@ -64,6 +65,7 @@ def retry(task: FailedTask, by: User) -> Decision:
     Raises `NotRetryable` where nobody knows the task any more, or its arguments are incomplete. If
     it fails again, that is a new row.
     """
+    _import_tasks()
     if task.task not in current_app.tasks:
         raise NotRetryable(f"There is no task {task.task} any more.")
     if signature_of(task.task, task.args, task.kwargs) != task.signature:
@@ -79,6 +81,13 @@ def retry(task: FailedTask, by: User) -> Decision:
 def discard(task: FailedTask, by: User) -> Decision:
     """Put the task away, and record that `by` did it."""
     return Decision(task, _decide(task, FailedTask.Status.DISCARDED, by))
+
+
+def _import_tasks() -> None:
+    """Know all tasks; only workers have imported them so far."""
+    current_app.autodiscover_tasks(force=True)
+    for module in current_app.loader.default_modules:
+        import_module(module)
 
 
 def _decide(task: FailedTask, status: FailedTask.Status, by: User, **fields: Any) -> bool:

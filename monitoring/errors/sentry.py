@@ -28,6 +28,7 @@ def initialise() -> None:
     """Make ready to send, unless there is nowhere to.
 
     The library takes nothing by itself, no request, log or local variable: `report` is the one way.
+    It sends nothing personal (send_default_pii is off unless switched on, which is deprecated).
     """
     if not settings.SENTRY_DSN:
         return
@@ -36,11 +37,11 @@ def initialise() -> None:
         environment=settings.SENTRY_ENVIRONMENT,
         release=settings.VERSION,
         before_send=scrub_event,
-        send_default_pii=False,
         include_local_variables=False,
         default_integrations=False,
         auto_enabling_integrations=False,
         max_breadcrumbs=0,
+        auto_session_tracking=False,
         traces_sample_rate=None,
         shutdown_timeout=2,
     )

@@ -43,10 +43,9 @@ class SiteTask(celery.Task):  # type: ignore[misc] # Celery carries no types
     def _run_counted(self, args: Any, kwargs: Any) -> Any:
         request = self.request
         start = starts.note_start(request.id, request.retries)
-        if start.number > 2:  # the start before was a restart, and died as well
-            self._count(Strategy.RESTART, succeeded=False)
         if start.number > starts.MOST_STARTS:
             starts.note_end(request.id, request.retries)
+            self._count_deaths(start)
             raise starts.WorkerDied(starts.MOST_STARTS)
         try:
             result = self.run(*args, **kwargs)
@@ -64,11 +63,17 @@ class SiteTask(celery.Task):  # type: ignore[misc] # Celery carries no types
         request = self.request
         starts.note_end(request.id, request.retries)
         if start.number > 1:
+            self._count_deaths(start)
             self._count(Strategy.RESTART, succeeded=succeeded, seconds=start.seconds)
         if request.retries:
             first_failed_at = request.get(FIRST_FAILED) or time.time()
             seconds = max(0.0, time.time() - float(first_failed_at))
             self._count(Strategy.RETRY, succeeded=succeeded, seconds=seconds)
+
+    def _count_deaths(self, start: starts.Start) -> None:
+        """Count the restarts before this one: they died, and could not count themselves."""
+        for _ in range(start.number - 2):
+            self._count(Strategy.RESTART, succeeded=False)
 
     def _count(self, strategy: Strategy, *, succeeded: bool, seconds: float = 0.0) -> None:
         reporting.count_recovery(

@@ -87,6 +87,12 @@ class SiteProcess:
                 self.signal(signal.SIGKILL)
             self._process.wait()
 
+    def ask_to_end(self) -> None:
+        """Ask its first process to end, for good, as the supervisor does."""
+        assert self._process
+        self.is_wanted = False
+        self._process.terminate()
+
     def end(self) -> None:
         """End it for good."""
         self.is_wanted = False
@@ -206,9 +212,21 @@ class Installation:
         for task in tasks:
             self.wake(f"collector.tasks.{task}", "collecting")
 
-    def wake(self, task: str, queue: str) -> None:
+    def wake(self, task: str, queue: str, *args: Any, **kwargs: Any) -> None:
         """Wake a worker for any task."""
-        self._celery.send_task(task, queue=queue)
+        self._celery.send_task(task, args, kwargs, queue=queue)
+
+    def run_python(self, code: str) -> str:
+        """What a process of the site prints that runs some code."""
+        ended = subprocess.run(
+            [sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", code],
+            cwd=ROOT,
+            env=self.environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return ended.stdout.strip()
 
     def tick(self, task: str) -> None:
         """Send a task, unless that was done less than an interval of beat's ago."""

@@ -78,7 +78,7 @@ def test_operators_retry_and_discard_tasks_and_the_log_says_so(
 ) -> None:
     sent: list[str] = []
     monkeypatch.setattr(
-        failed_tasks.current_app, "send_task", lambda name, *args, **options: sent.append(name)
+        failed_tasks.current_app, "send_task", lambda name, *_, **__: sent.append(name)
     )
     client = signed("operator")
     again = record_failure(failed_task("monitoring.tasks.prune_errors"))

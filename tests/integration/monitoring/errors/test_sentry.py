@@ -57,7 +57,7 @@ def host(settings) -> Iterator[Host]:
     sentry.initialise()
     yield host
     sentry_sdk.get_client().close(timeout=2)
-    sentry_sdk.init()
+    sentry_sdk.get_global_scope().set_client(None)
     host.server.shutdown()
     host.server.server_close()
     installation.scrubber.cache_clear()

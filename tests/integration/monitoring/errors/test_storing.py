@@ -146,11 +146,16 @@ def test_many_writers_at_once_wait_for_nobody_and_keep_the_bound() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_reported_stays_when_the_work_that_failed_is_rolled_back() -> None:
-    with pytest.raises(KeyError), transaction.atomic(), reporting.guarded("work", service="tests"):
+    @reporting.guarded("work", service="tests")
+    @transaction.atomic
+    def work() -> None:
         FailedTask.objects.create(
             task="t", signature="s", attempts=1, first_failed_at=AT, last_failed_at=AT
         )
         raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        work()
     assert reporting.flush(10)
     assert not FailedTask.objects.exists()
     assert ErrorGroup.objects.get().operation == "work"

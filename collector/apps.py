@@ -9,9 +9,13 @@ class CollectorConfig(AppConfig):
     name = "collector"
 
     def ready(self) -> None:
-        """Say what kind of failures the collector's own exceptions are."""
+        """Tell monitoring how bad the collector's failures are, and how its parts are measured."""
         from collector.decoding import FeedRejected
-        from monitoring.errors.classification import Judgement, register
+        from collector.services import condition
+        from monitoring.errors import classification
+        from monitoring.errors.classification import Judgement
         from monitoring.errors.kinds import Category, Severity
+        from monitoring.health import conditions
 
-        register(FeedRejected, Judgement(Category.VALIDATION, Severity.MEDIUM))
+        classification.register(FeedRejected, Judgement(Category.VALIDATION, Severity.MEDIUM))
+        conditions.register(lambda: condition.report().services)

@@ -10,35 +10,17 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.contrib.admin.views.main import ChangeList
-from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 
 from collector.admin.labels import HELP, LABELS
+from monitoring.admin.bounded import RecordAdmin
 
-MOST_LISTED = 10_000  # rows that one can leaf through; further ones are found by search
 MOST_SHOWN = 200  # rows of a section
-
-
-class FirstRowsPaginator(Paginator):  # type: ignore[type-arg] # generic in the stubs only
-    """Leafs through the first rows, and counts no others."""
-
-    @cached_property
-    def count(self) -> int:
-        """How many rows there are, at most MOST_LISTED."""
-        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment] # lists have none else
-        return rows.order_by()[:MOST_LISTED].count()
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether there may be more rows."""
-        return self.count >= MOST_LISTED
 
 
 class FixedOrder(ChangeList):
@@ -90,15 +72,10 @@ def link_to(row: Model | None) -> str:
     return format_html('<a href="{}">{}</a>', page_of(row), row) if row else "-"
 
 
-class CollectedAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the stubs only
+class CollectedAdmin(RecordAdmin):
     """Pages to read: a list, and a page for each row with sections of what belongs to it."""
 
     actions = None
-    list_per_page = 100
-    paginator = FirstRowsPaginator
-    show_facets = admin.ShowFacets.NEVER
-    show_full_result_count = False
-    sortable_by = ()
     note = ""  # above the list
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
@@ -110,18 +87,6 @@ class CollectedAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in t
     ) -> Any:
         """The page's fields, under names for people."""
         return super().get_form(request, obj, change, labels=LABELS, help_texts=HELP, **options)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds what was not collected."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody changes it."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Retention deletes."""
-        return False
 
     def matching(self, word: str) -> Q:
         """The condition for rows that a word of the search means; an index must serve it."""

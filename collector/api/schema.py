@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
@@ -11,27 +10,25 @@ from collector import geojson
 from collector.live import LiveFlight
 from collector.plans import Plan
 from collector.views import notice_of_source
+from monitoring.api import schema
 from monitoring.api.formats import CSVRenderer, NDJSONRenderer
 
 Schema = dict[str, Any]
 
 
 def schema_of(kind: Any) -> Schema:
-    """The JSON schema of a type that msgspec encodes, without references."""
-    (schema,), components = msgspec.json.schema_components([kind], ref_template="{name}")
-    return _inline(schema, components)
+    """The JSON schema of a type that msgspec encodes, with what its raw flight plans hold."""
+    return _with_plans(schema.schema_of(kind))
 
 
-def _inline(node: Any, components: dict[str, Any]) -> Any:
+def _with_plans(node: Any) -> Any:
     if isinstance(node, list):
-        return [_inline(item, components) for item in node]
+        return [_with_plans(item) for item in node]
     if not isinstance(node, dict):
         return node
-    if "$ref" in node:
-        return _inline(components[node["$ref"]], components)
-    plain = {key: _inline(value, components) for key, value in node.items()}
+    plain = {key: _with_plans(value) for key, value in node.items()}
     if plain.get("title") == LiveFlight.__name__:
-        plain["properties"]["flight_plan"] = schema_of(Plan | None)
+        plain["properties"]["flight_plan"] = schema.schema_of(Plan | None)
     return plain
 
 

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-MOST_LISTED = 10_000
+MOST_LISTED = 10_000  # rows that one can leaf through; further ones are found by search
 
 
 class FirstRowsPaginator(Paginator):  # type: ignore[type-arg] # generic in the stubs only
@@ -19,6 +19,11 @@ class FirstRowsPaginator(Paginator):  # type: ignore[type-arg] # generic in the 
         """How many rows there are, at most MOST_LISTED."""
         rows: QuerySet[Any] = self.object_list  # type: ignore[assignment] # lists have none else
         return rows.order_by()[:MOST_LISTED].count()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there may be more rows."""
+        return self.count >= MOST_LISTED
 
 
 class RecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the stubs only

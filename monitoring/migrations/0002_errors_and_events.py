@@ -8,244 +8,558 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('monitoring', '0001_api_tokens'),
+        ("monitoring", "0001_api_tokens"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='WebhookSubscription',
+            name="WebhookSubscription",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100)),
-                ('url', models.URLField(max_length=500)),
-                ('secret', models.CharField(help_text='signs what is sent', max_length=100)),
-                ('types', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=50), blank=True, default=list, help_text='none: all types', size=None)),
-                ('is_active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("url", models.URLField(max_length=500)),
+                ("secret", models.CharField(help_text="signs what is sent", max_length=100)),
+                (
+                    "types",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=50),
+                        blank=True,
+                        default=list,
+                        help_text="none: all types",
+                        size=None,
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'permissions': [('operate_webhooksubscription', 'Can subscribe addresses to events')],
+                "permissions": [
+                    ("operate_webhooksubscription", "Can subscribe addresses to events")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ErrorGroup',
+            name="ErrorGroup",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fingerprint', models.CharField(editable=False, max_length=64, unique=True)),
-                ('exception_type', models.CharField(max_length=200)),
-                ('message', models.CharField(help_text='without numbers and callsigns', max_length=500)),
-                ('severity', models.CharField(choices=[('low', 'low'), ('medium', 'medium'), ('high', 'high'), ('critical', 'critical')], max_length=10)),
-                ('category', models.CharField(choices=[('network', 'network'), ('database', 'database'), ('api', 'api'), ('validation', 'validation'), ('configuration', 'configuration'), ('resource', 'resource'), ('timeout', 'timeout'), ('unknown', 'unknown')], max_length=15)),
-                ('service', models.CharField(max_length=50)),
-                ('operation', models.CharField(max_length=100)),
-                ('status', models.CharField(choices=[('open', 'Open'), ('resolved', 'Resolved'), ('ignored', 'Ignored')], default='open', max_length=10)),
-                ('first_seen_at', models.DateTimeField()),
-                ('last_seen_at', models.DateTimeField()),
-                ('count', models.BigIntegerField(default=0)),
-                ('reopened', models.IntegerField(default=0, help_text='how often it came back when resolved')),
-                ('decided_at', models.DateTimeField(editable=False, null=True)),
-                ('decided_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("fingerprint", models.CharField(editable=False, max_length=64, unique=True)),
+                ("exception_type", models.CharField(max_length=200)),
+                (
+                    "message",
+                    models.CharField(help_text="without numbers and callsigns", max_length=500),
+                ),
+                (
+                    "severity",
+                    models.CharField(
+                        choices=[
+                            ("low", "low"),
+                            ("medium", "medium"),
+                            ("high", "high"),
+                            ("critical", "critical"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "category",
+                    models.CharField(
+                        choices=[
+                            ("network", "network"),
+                            ("database", "database"),
+                            ("api", "api"),
+                            ("validation", "validation"),
+                            ("configuration", "configuration"),
+                            ("resource", "resource"),
+                            ("timeout", "timeout"),
+                            ("unknown", "unknown"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                ("service", models.CharField(max_length=50)),
+                ("operation", models.CharField(max_length=100)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("resolved", "Resolved"),
+                            ("ignored", "Ignored"),
+                        ],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("first_seen_at", models.DateTimeField()),
+                ("last_seen_at", models.DateTimeField()),
+                ("count", models.BigIntegerField(default=0)),
+                (
+                    "reopened",
+                    models.IntegerField(
+                        default=0, help_text="how often it came back when resolved"
+                    ),
+                ),
+                ("decided_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'permissions': [('operate_errorgroup', 'Can resolve and ignore errors')],
+                "permissions": [("operate_errorgroup", "Can resolve and ignore errors")],
             },
         ),
         migrations.CreateModel(
-            name='ErrorCount',
+            name="ErrorCount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('hour', models.DateTimeField()),
-                ('count', models.BigIntegerField(default=0)),
-                ('samples', models.IntegerField(default=0)),
-                ('group', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='counts', to='monitoring.errorgroup')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("hour", models.DateTimeField()),
+                ("count", models.BigIntegerField(default=0)),
+                ("samples", models.IntegerField(default=0)),
+                (
+                    "group",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="counts",
+                        to="monitoring.errorgroup",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ErrorOccurrence',
+            name="ErrorOccurrence",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(help_text='wall clock')),
-                ('service', models.CharField(max_length=50)),
-                ('operation', models.CharField(max_length=100)),
-                ('severity', models.CharField(choices=[('low', 'low'), ('medium', 'medium'), ('high', 'high'), ('critical', 'critical')], max_length=10)),
-                ('category', models.CharField(choices=[('network', 'network'), ('database', 'database'), ('api', 'api'), ('validation', 'validation'), ('configuration', 'configuration'), ('resource', 'resource'), ('timeout', 'timeout'), ('unknown', 'unknown')], max_length=15)),
-                ('correlation_id', models.CharField(blank=True, max_length=64)),
-                ('process', models.CharField(help_text='name and number of the process', max_length=100)),
-                ('message', models.TextField()),
-                ('traceback', models.TextField(blank=True)),
-                ('context', models.JSONField(default=dict)),
-                ('group', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='occurrences', to='monitoring.errorgroup')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(help_text="wall clock")),
+                ("service", models.CharField(max_length=50)),
+                ("operation", models.CharField(max_length=100)),
+                (
+                    "severity",
+                    models.CharField(
+                        choices=[
+                            ("low", "low"),
+                            ("medium", "medium"),
+                            ("high", "high"),
+                            ("critical", "critical"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "category",
+                    models.CharField(
+                        choices=[
+                            ("network", "network"),
+                            ("database", "database"),
+                            ("api", "api"),
+                            ("validation", "validation"),
+                            ("configuration", "configuration"),
+                            ("resource", "resource"),
+                            ("timeout", "timeout"),
+                            ("unknown", "unknown"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                ("correlation_id", models.CharField(blank=True, max_length=64)),
+                (
+                    "process",
+                    models.CharField(help_text="name and number of the process", max_length=100),
+                ),
+                ("message", models.TextField()),
+                ("traceback", models.TextField(blank=True)),
+                ("context", models.JSONField(default=dict)),
+                (
+                    "group",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="occurrences",
+                        to="monitoring.errorgroup",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('type', models.CharField(max_length=50)),
-                ('version', models.SmallIntegerField(default=1)),
-                ('service', models.CharField(help_text='the app that owns the fact', max_length=50)),
-                ('subject', models.CharField(blank=True, help_text='what it is about', max_length=100)),
-                ('occurred_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='wall clock')),
-                ('payload', models.JSONField()),
-                ('correlation_id', models.CharField(blank=True, max_length=64)),
-                ('causation_id', models.BigIntegerField(help_text='the event that led to this one', null=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("type", models.CharField(max_length=50)),
+                ("version", models.SmallIntegerField(default=1)),
+                (
+                    "service",
+                    models.CharField(help_text="the app that owns the fact", max_length=50),
+                ),
+                (
+                    "subject",
+                    models.CharField(blank=True, help_text="what it is about", max_length=100),
+                ),
+                ("occurred_at", models.DateTimeField()),
+                (
+                    "recorded_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), help_text="wall clock"
+                    ),
+                ),
+                ("payload", models.JSONField()),
+                ("correlation_id", models.CharField(blank=True, max_length=64)),
+                (
+                    "causation_id",
+                    models.BigIntegerField(help_text="the event that led to this one", null=True),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['type', '-id'], name='event_type'), models.Index(fields=['recorded_at'], name='event_recorded'), models.Index(condition=models.Q(('correlation_id', ''), _negated=True), fields=['correlation_id'], name='event_correlation')],
+                "indexes": [
+                    models.Index(fields=["type", "-id"], name="event_type"),
+                    models.Index(fields=["recorded_at"], name="event_recorded"),
+                    models.Index(
+                        condition=models.Q(("correlation_id", ""), _negated=True),
+                        fields=["correlation_id"],
+                        name="event_correlation",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='FailedTask',
+            name="FailedTask",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('task', models.CharField(max_length=200)),
-                ('args', models.JSONField(default=list)),
-                ('kwargs', models.JSONField(default=dict)),
-                ('signature', models.CharField(editable=False, help_text='digest of task, args and kwargs', max_length=64)),
-                ('queue', models.CharField(blank=True, max_length=50)),
-                ('task_id', models.CharField(help_text='of its last failure', max_length=64)),
-                ('status', models.CharField(choices=[('failed', 'Failed'), ('retried', 'Retried'), ('discarded', 'Discarded')], default='failed', max_length=10)),
-                ('error', models.TextField()),
-                ('traceback', models.TextField(blank=True)),
-                ('attempts', models.IntegerField(help_text='starts of the last failure')),
-                ('failures', models.IntegerField(default=1)),
-                ('correlation_id', models.CharField(blank=True, max_length=64)),
-                ('first_failed_at', models.DateTimeField()),
-                ('last_failed_at', models.DateTimeField()),
-                ('decided_at', models.DateTimeField(editable=False, null=True)),
-                ('retry_task_id', models.CharField(blank=True, editable=False, max_length=64)),
-                ('decided_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("task", models.CharField(max_length=200)),
+                ("args", models.JSONField(default=list)),
+                ("kwargs", models.JSONField(default=dict)),
+                (
+                    "signature",
+                    models.CharField(
+                        editable=False, help_text="digest of task, args and kwargs", max_length=64
+                    ),
+                ),
+                ("queue", models.CharField(blank=True, max_length=50)),
+                ("task_id", models.CharField(help_text="of its last failure", max_length=64)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("failed", "Failed"),
+                            ("retried", "Retried"),
+                            ("discarded", "Discarded"),
+                        ],
+                        default="failed",
+                        max_length=10,
+                    ),
+                ),
+                ("error", models.TextField()),
+                ("traceback", models.TextField(blank=True)),
+                ("attempts", models.IntegerField(help_text="starts of the last failure")),
+                ("failures", models.IntegerField(default=1)),
+                ("correlation_id", models.CharField(blank=True, max_length=64)),
+                ("first_failed_at", models.DateTimeField()),
+                ("last_failed_at", models.DateTimeField()),
+                ("decided_at", models.DateTimeField(editable=False, null=True)),
+                ("retry_task_id", models.CharField(blank=True, editable=False, max_length=64)),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'permissions': [('operate_failedtask', 'Can retry and discard failed tasks')],
+                "permissions": [("operate_failedtask", "Can retry and discard failed tasks")],
             },
         ),
         migrations.CreateModel(
-            name='RecoveryCount',
+            name="RecoveryCount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('hour', models.DateTimeField()),
-                ('strategy', models.CharField(choices=[('retry', 'retry'), ('circuit_breaker', 'circuit breaker'), ('fallback', 'fallback'), ('skip', 'skip'), ('restart', 'restart')], max_length=20)),
-                ('service', models.CharField(max_length=50)),
-                ('operation', models.CharField(max_length=100)),
-                ('attempts', models.BigIntegerField(default=0)),
-                ('successes', models.BigIntegerField(default=0)),
-                ('failures', models.BigIntegerField(default=0)),
-                ('recover_seconds', models.FloatField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("hour", models.DateTimeField()),
+                (
+                    "strategy",
+                    models.CharField(
+                        choices=[
+                            ("retry", "retry"),
+                            ("circuit_breaker", "circuit breaker"),
+                            ("fallback", "fallback"),
+                            ("skip", "skip"),
+                            ("restart", "restart"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("service", models.CharField(max_length=50)),
+                ("operation", models.CharField(max_length=100)),
+                ("attempts", models.BigIntegerField(default=0)),
+                ("successes", models.BigIntegerField(default=0)),
+                ("failures", models.BigIntegerField(default=0)),
+                ("recover_seconds", models.FloatField(default=0)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('hour', 'strategy', 'service', 'operation'), name='recoverycount_unique')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("hour", "strategy", "service", "operation"),
+                        name="recoverycount_unique",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Replay',
+            name="Replay",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('idempotency_key', models.CharField(max_length=100, null=True, unique=True)),
-                ('selection', models.JSONField(help_text='which events, to which handler')),
-                ('deliveries', models.BigIntegerField(default=0)),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                ("idempotency_key", models.CharField(max_length=100, null=True, unique=True)),
+                ("selection", models.JSONField(help_text="which events, to which handler")),
+                ("deliveries", models.BigIntegerField(default=0)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('handler', models.CharField(max_length=100)),
-                ('status', models.CharField(choices=[('pending', 'Pending'), ('done', 'Done'), ('dead', 'Dead'), ('discarded', 'Discarded')], default='pending', max_length=10)),
-                ('attempts', models.SmallIntegerField(default=0)),
-                ('due_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('claimed_until', models.DateTimeField(null=True)),
-                ('error', models.TextField(blank=True)),
-                ('seconds', models.FloatField(help_text='that the handler took at last', null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('decided_at', models.DateTimeField(editable=False, null=True)),
-                ('decided_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('event', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='monitoring.event')),
-                ('replay', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, to='monitoring.replay')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("handler", models.CharField(max_length=100)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("done", "Done"),
+                            ("dead", "Dead"),
+                            ("discarded", "Discarded"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                    ),
+                ),
+                ("attempts", models.SmallIntegerField(default=0)),
+                (
+                    "due_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("claimed_until", models.DateTimeField(null=True)),
+                ("error", models.TextField(blank=True)),
+                (
+                    "seconds",
+                    models.FloatField(help_text="that the handler took at last", null=True),
+                ),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("decided_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "event",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="deliveries",
+                        to="monitoring.event",
+                    ),
+                ),
+                (
+                    "replay",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="monitoring.replay",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'deliveries',
-                'permissions': [('operate_delivery', 'Can replay, retry and discard deliveries')],
+                "verbose_name_plural": "deliveries",
+                "permissions": [("operate_delivery", "Can replay, retry and discard deliveries")],
             },
         ),
         migrations.CreateModel(
-            name='StoredRecord',
+            name="StoredRecord",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('stored_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                (
+                    "stored_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['stored_at'], name='storedrecord_stored_at')],
+                "indexes": [models.Index(fields=["stored_at"], name="storedrecord_stored_at")],
             },
         ),
         migrations.CreateModel(
-            name='BreakerTransition',
+            name="BreakerTransition",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100)),
-                ('at', models.DateTimeField(help_text='wall clock')),
-                ('from_state', models.CharField(choices=[('CLOSED', 'closed'), ('OPEN', 'open'), ('HALF_OPEN', 'half open')], max_length=10)),
-                ('to_state', models.CharField(choices=[('CLOSED', 'closed'), ('OPEN', 'open'), ('HALF_OPEN', 'half open')], max_length=10)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("at", models.DateTimeField(help_text="wall clock")),
+                (
+                    "from_state",
+                    models.CharField(
+                        choices=[
+                            ("CLOSED", "closed"),
+                            ("OPEN", "open"),
+                            ("HALF_OPEN", "half open"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "to_state",
+                    models.CharField(
+                        choices=[
+                            ("CLOSED", "closed"),
+                            ("OPEN", "open"),
+                            ("HALF_OPEN", "half open"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'permissions': [('operate_breakertransition', 'Can reset circuit breakers')],
-                'indexes': [models.Index(fields=['name', '-at'], name='breakertransition_name'), models.Index(fields=['-at'], name='breakertransition_at')],
+                "permissions": [("operate_breakertransition", "Can reset circuit breakers")],
+                "indexes": [
+                    models.Index(fields=["name", "-at"], name="breakertransition_name"),
+                    models.Index(fields=["-at"], name="breakertransition_at"),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='errorgroup',
-            index=models.Index(fields=['-last_seen_at', '-id'], name='errorgroup_last_seen'),
+            model_name="errorgroup",
+            index=models.Index(fields=["-last_seen_at", "-id"], name="errorgroup_last_seen"),
         ),
         migrations.AddIndex(
-            model_name='errorcount',
-            index=models.Index(fields=['hour'], name='errorcount_hour'),
+            model_name="errorcount",
+            index=models.Index(fields=["hour"], name="errorcount_hour"),
         ),
         migrations.AddConstraint(
-            model_name='errorcount',
-            constraint=models.UniqueConstraint(fields=('group', 'hour'), name='errorcount_unique'),
+            model_name="errorcount",
+            constraint=models.UniqueConstraint(fields=("group", "hour"), name="errorcount_unique"),
         ),
         migrations.AddIndex(
-            model_name='erroroccurrence',
-            index=models.Index(fields=['group', '-at', '-id'], name='erroroccurrence_group'),
+            model_name="erroroccurrence",
+            index=models.Index(fields=["group", "-at", "-id"], name="erroroccurrence_group"),
         ),
         migrations.AddIndex(
-            model_name='erroroccurrence',
-            index=models.Index(fields=['-at'], name='erroroccurrence_at'),
+            model_name="erroroccurrence",
+            index=models.Index(fields=["-at"], name="erroroccurrence_at"),
         ),
         migrations.AddIndex(
-            model_name='erroroccurrence',
-            index=models.Index(fields=['correlation_id'], name='erroroccurrence_correlation'),
+            model_name="erroroccurrence",
+            index=models.Index(fields=["correlation_id"], name="erroroccurrence_correlation"),
         ),
         migrations.AddIndex(
-            model_name='failedtask',
-            index=models.Index(fields=['-last_failed_at', '-id'], name='failedtask_newest'),
+            model_name="failedtask",
+            index=models.Index(fields=["-last_failed_at", "-id"], name="failedtask_newest"),
         ),
         migrations.AddConstraint(
-            model_name='failedtask',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'failed')), fields=('signature',), name='failedtask_waiting_once'),
+            model_name="failedtask",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "failed")),
+                fields=("signature",),
+                name="failedtask_waiting_once",
+            ),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('status', 'pending')), fields=['handler', 'due_at'], name='delivery_due'),
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("status", "pending")),
+                fields=["handler", "due_at"],
+                name="delivery_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('status', 'dead')), fields=['-id'], name='delivery_dead'),
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("status", "dead")), fields=["-id"], name="delivery_dead"
+            ),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('finished_at__isnull', False)), fields=['finished_at'], name='delivery_finished'),
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("finished_at__isnull", False)),
+                fields=["finished_at"],
+                name="delivery_finished",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(fields=('event', 'handler', 'replay'), name='delivery_unique', nulls_distinct=False),
+            model_name="delivery",
+            constraint=models.UniqueConstraint(
+                fields=("event", "handler", "replay"), name="delivery_unique", nulls_distinct=False
+            ),
         ),
     ]

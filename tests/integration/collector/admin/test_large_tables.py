@@ -8,8 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from collector.admin import base
-from collector.admin.base import MOST_LISTED, page_of
+from collector.admin.base import page_of
 from collector.models import AtisSession, ControllerSession, Flight, Poll, Prefile, Tuning
+from monitoring.admin.bounded import MOST_LISTED
 from tests.integration.collector.admin.conftest import AT
 
 LARGE = [Flight, Prefile, ControllerSession, AtisSession, Tuning, Poll]

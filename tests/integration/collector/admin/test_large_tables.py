@@ -7,9 +7,9 @@ from django.contrib import admin
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from collector.admin import base
 from collector.admin.base import page_of
 from collector.models import AtisSession, ControllerSession, Flight, Poll, Prefile, Tuning
+from monitoring.admin import bounded
 from monitoring.admin.bounded import MOST_LISTED
 from tests.integration.collector.admin.conftest import AT
 
@@ -73,7 +73,7 @@ def test_positions_are_read_by_window_and_never_from_the_view(viewer, make_fligh
 
 
 def test_a_list_ends_where_nobody_leafs(viewer, make_flight, monkeypatch):
-    monkeypatch.setattr(base, "MOST_LISTED", 5)
+    monkeypatch.setattr(bounded, "MOST_LISTED", 5)
     for number in range(7):
         make_flight(cid=number)
     html = viewer.get(FLIGHTS).content.decode()

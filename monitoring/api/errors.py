@@ -37,6 +37,13 @@ RETRY_AFTER_SECONDS = 5
 ERROR_FORMATS = ("json", "api")
 
 
+class Conflict(exceptions.APIException):
+    """What is asked for contradicts what is."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+
+
 class Unavailable(exceptions.APIException):
     """PostgreSQL or Redis is away; the same request may succeed in a moment."""
 

@@ -6,12 +6,13 @@ from typing import Any
 from django.contrib.auth.models import User
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import generics, status
-from rest_framework.exceptions import APIException, NotFound
+from rest_framework import generics
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.api import parameters
+from monitoring.api.errors import Conflict
 from monitoring.api.parameters import StrictParametersMixin
 from monitoring.api.permissions import Operator, Staff
 from monitoring.api.schema import schema_of
@@ -29,13 +30,6 @@ MOST_HOURS = 720
 HOURS = OpenApiParameter(
     "hours", OpenApiTypes.INT, default=24, description=f"Whole ones, from 1 to {MOST_HOURS}"
 )
-
-
-class Conflict(APIException):
-    """What is asked for contradicts what is."""
-
-    status_code = status.HTTP_409_CONFLICT
-    default_code = "conflict"
 
 
 class HoursView(StrictParametersMixin):

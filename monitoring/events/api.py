@@ -10,12 +10,13 @@ from django.db import transaction
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, status
-from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.api import parameters
+from monitoring.api.errors import Conflict
 from monitoring.api.parameters import StrictParametersMixin
 from monitoring.api.permissions import Administrator, Operator, Staff
 from monitoring.api.schema import schema_of
@@ -46,13 +47,6 @@ KEY = OpenApiParameter(
     description="The same key again answers the same replay, and delivers nothing anew",
 )
 _KEY = re.compile(r"[\x21-\x7e]{1,100}")
-
-
-class Conflict(APIException):
-    """The request contradicts an earlier one."""
-
-    status_code = status.HTTP_409_CONFLICT
-    default_code = "conflict"
 
 
 class EventsView(StrictParametersMixin, generics.ListAPIView[Event]):

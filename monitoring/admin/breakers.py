@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
+from monitoring.admin.bounded import RecordAdmin
 from monitoring.errors import round_trips
 from monitoring.errors.breakers import breaker_states, reset
 from monitoring.models import BreakerTransition
@@ -17,32 +18,16 @@ PERMISSION = "monitoring.operate_breakertransition"
 
 
 @admin.register(BreakerTransition)
-class BreakerTransitionAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the stubs only
+class BreakerTransitionAdmin(RecordAdmin):
     """The breakers, and below them every change of their states, newest first."""
 
     actions = None
     change_list_template = "admin/monitoring/breakertransition/change_list.html"
-    date_hierarchy = None
     fields = list_display = ("at", "name", "from_state", "to_state", "reason", "by")
     list_filter = ("to_state", "at")
     list_select_related = ("by",)
     ordering = ("-at", "-id")
     search_fields = ("name",)
-    show_facets = admin.ShowFacets.NEVER
-    show_full_result_count = False
-    sortable_by = ()
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody invents what breakers did."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody changes it."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Retention deletes."""
-        return False
 
     def get_urls(self) -> list[URLPattern]:
         """The button's address beside the usual ones."""

@@ -122,5 +122,7 @@ def _watch(stages: Stages) -> list[Callable[[], None]]:
             (recording, "write_sessions", "flush: other rows"),
             (recording, "write_tunings", "flush: other rows"),
             (recording, "write_prefiles", "flush: other rows"),
+            (recording, "announce_stored", "flush: events"),
+            (flushing, "announce_cached", "flush: events"),
         ]
     ]

@@ -27,7 +27,9 @@ def prune() -> dict[str, int]:
 def _delete_old() -> int:
     days = runtime.current().retention_events_days
     before = timezone.now() - timedelta(days=days)
-    newest = Event.objects.filter(recorded_at__lt=before).order_by("-recorded_at").first()
+    # Those of one transaction have one time.
+    old = Event.objects.filter(recorded_at__lt=before)
+    newest = old.order_by("-recorded_at", "-id").first()
     return _delete_up_to(newest.pk, {"before": before}) if newest else 0
 
 

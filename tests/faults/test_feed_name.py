@@ -9,6 +9,8 @@ from tests.faults.scale import shortened
 RESOLVER = Path(__file__).with_name("resolver")
 # The breaker's longest time, a poll and a flush.
 RECOVERS_WITHIN_S = 2 * shortened(30) + 2 * shortened(15) + 2
+# Three polls that fail, one that the breaker refuses, and the flush that stores it.
+REFUSES_WITHIN_S = 5 * shortened(15) + 15
 
 
 def test_polls_fail_by_name_until_the_name_resolves_again(install: Install, note: Note) -> None:
@@ -32,7 +34,9 @@ def test_polls_fail_by_name_until_the_name_resolves_again(install: Install, note
     rows = site.rows()
     address.write_text("")
     site.start("beat")
-    site.wait_for(lambda: "breaker_open" in site.failed_polls(), 60, "the breaker opens")
+    site.wait_for(
+        lambda: "breaker_open" in site.failed_polls(), REFUSES_WITHIN_S, "the breaker opens"
+    )
     assert set(site.failed_polls()) == {"dns", "timeout", "breaker_open"}
     assert site.rows() == rows
     site.feed.next()

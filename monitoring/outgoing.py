@@ -263,16 +263,23 @@ def _ask(connection: HTTPConnection, url: Url, request: Request) -> HTTPResponse
 def _named(error: BaseException) -> OutgoingError:
     if isinstance(error, exceptions.ProtocolError) and error.__cause__:
         error = error.__cause__
+    said = _said(error)
     match error:
         case exceptions.NewConnectionError():  # which to urllib3 is a timeout, too
-            return Unavailable("connect", str(error))
+            return Unavailable("connect", said)
         case TimeoutError() | exceptions.TimeoutError():
-            return Unavailable("timeout", str(error))
+            return Unavailable("timeout", said)
         case ssl.SSLError() | exceptions.SSLError():
-            return Unavailable("tls", str(error))
+            return Unavailable("tls", said)
         case OSError():
-            return Unavailable("connect", str(error))
+            return Unavailable("connect", said)
         case IncompleteRead():
-            return Refused("truncated", str(error))
+            return Refused("truncated", said)
         case _:
-            return Refused("bad_response", str(error))
+            return Refused("bad_response", said)
+
+
+def _said(error: BaseException) -> str:
+    """The words of an error, without the object that urllib3 puts before them."""
+    last = error.args[-1] if error.args else None
+    return last if isinstance(error, exceptions.HTTPError) and isinstance(last, str) else str(error)

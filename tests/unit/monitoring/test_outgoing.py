@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from urllib3 import HTTPResponse
+from urllib3 import HTTPResponse, exceptions
 
 from monitoring import outgoing
 from monitoring.outgoing import (
@@ -20,6 +20,7 @@ from monitoring.outgoing import (
     Unavailable,
     hostname,
     is_inward,
+    named_errors,
     resolve,
 )
 from tests.hostile_server import (
@@ -303,3 +304,8 @@ def test_a_slow_body_over_tls_is_left_at_the_deadline(
 def test_a_host_is_named_without_port_and_brackets():
     assert hostname("HTTP://User@Feed.Test:81/x") == "feed.test"
     assert hostname("https://[::1]:81/") == "::1"
+
+
+def test_an_error_names_no_object_of_the_program():
+    with pytest.raises(Unavailable, match=r"^timeout: Connection to x timed out$"), named_errors():
+        raise exceptions.ConnectTimeoutError(object(), "Connection to x timed out")

@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 
 from monitoring import lifecycle, runtime
 from monitoring.errors.kinds import BreakerState, Category, Severity
+from monitoring.events.delivery import BREAKERS
 from monitoring.models import BreakerTransition, ErrorGroup, ErrorOccurrence
 from monitoring.roles import GROUP_ROLES, Role
 from monitoring.signals import (
@@ -73,7 +74,7 @@ def publish_error(*, occurrence: ErrorOccurrence, group: ErrorGroup, **facts: An
 
 def publish_breaker_change(*, instance: BreakerTransition, created: bool, **_: Any) -> None:
     """Publish a circuit breaker's new state, in the transaction that keeps it."""
-    if not created:
+    if not created or _is_probe_of_handler(instance):
         return
     payload = BreakerChanged(
         name=instance.name,
@@ -99,6 +100,13 @@ def announce_worker_end(*, sender: Any, **_: Any) -> None:
 def announce_beat(**_: Any) -> None:
     """Publish that Celery beat begins and, later, that it ends."""
     lifecycle.announce_process("beat")
+
+
+def _is_probe_of_handler(change: BreakerTransition) -> bool:
+    """Whether a handler is only being tried: told of each probe, it would owe the next one."""
+    states = {change.from_state, change.to_state}
+    is_probe = states == {BreakerState.HALF_OPEN, BreakerState.OPEN}
+    return is_probe and change.name.startswith(BREAKERS)
 
 
 def _knows_groups(apps: Apps) -> bool:

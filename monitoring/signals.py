@@ -41,7 +41,7 @@ class ErrorOccurred(Struct, frozen=True, kw_only=True):
 
 
 class BreakerChanged(Struct, frozen=True, kw_only=True):
-    """A circuit breaker has another state."""
+    """A circuit breaker has another state; a probe of an event handler that failed is not told."""
 
     name: str
     from_state: BreakerState

@@ -1,6 +1,8 @@
 """When and how often monitoring's work is delivered; the services do it."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from celery import shared_task
 from django.db import DatabaseError, InterfaceError
@@ -47,8 +49,9 @@ def prune_errors() -> None:
 @shared_task(soft_time_limit=30, time_limit=40)
 def dispatch_events() -> None:
     """Wake a delivery for each handler that has something due."""
-    delivery.dispatch(_wake)
-    analysis.note_dispatch()
+    with _sent_again():
+        delivery.dispatch(_wake)
+        analysis.note_dispatch()
 
 
 # Its message is only a wake-up call: another one follows for as long as anything is due, so one
@@ -56,11 +59,22 @@ def dispatch_events() -> None:
 @shared_task(acks_late=False, reject_on_worker_lost=False)
 def deliver_events(handler: str, limit_s: float) -> None:
     """Deliver what is due to one handler; `limit_s` is in force for this call, too."""
-    result = delivery.deliver(handler)
-    if result.done or result.failed:
-        logger.info("deliver to %s: %s", handler, result)
-    if result.more:
-        _wake(handler, limit_s)
+    with _sent_again():
+        result = delivery.deliver(handler)
+        if result.done or result.failed:
+            logger.info("deliver to %s: %s", handler, result)
+        if result.more:
+            _wake(handler, limit_s)
+
+
+@contextmanager
+def _sent_again() -> Iterator[None]:
+    """Note that a server is away: the next message, in seconds, is the retry, and needs nobody."""
+    try:
+        yield
+    except PASSING as error:
+        reporting.report(error)
+        logger.warning("Events wait: %s", error)
 
 
 def _wake(handler: str, limit_s: float) -> None:

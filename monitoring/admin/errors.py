@@ -31,8 +31,8 @@ class ErrorGroupAdmin(RecordAdmin):
         "fingerprint",
     )
     list_display = (
-        *("exception_type", "message", "severity", "category", "service", "operation"),
-        *("status", "count", "last_seen_at"),
+        *("exception_type", "message", "status", "count", "last_seen_at"),
+        *("severity", "category", "service", "operation"),
     )
     list_filter = ("status", "severity", "category", "service", "last_seen_at")
     ordering = ("-last_seen_at", "-id")

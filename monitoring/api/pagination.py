@@ -87,6 +87,9 @@ class CursorPagination(BasePagination):
     parameter_names = ("cursor", "page_size", "ordering")
     template = "rest_framework/pagination/previous_and_next.html"
     display_page_controls = True
+    # Until a page is read: the browsable API draws the controls of refusals, too.
+    _next: str | None = None
+    _previous: str | None = None
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: View | None = None

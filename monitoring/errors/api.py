@@ -6,13 +6,14 @@ from typing import Any
 from django.contrib.auth.models import User
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from kombu.exceptions import OperationalError
 from rest_framework import generics
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.api import parameters
-from monitoring.api.errors import Conflict
+from monitoring.api.errors import Conflict, Unavailable
 from monitoring.api.parameters import StrictParametersMixin
 from monitoring.api.permissions import Operator, Staff
 from monitoring.api.schema import schema_of
@@ -237,6 +238,8 @@ def _decide(
         decide(task, _person(request))
     except failed_tasks.NotRetryable as error:
         raise Conflict(str(error)) from error
+    except OperationalError as error:  # the broker is away
+        raise Unavailable from error
     if task.status != wanted:
         raise Conflict(f"The task was {task.status} before.")
     return Response(FailedTaskSerializer(task).data)

@@ -288,8 +288,8 @@ def describe(error: BaseException) -> str:
 
 
 def clean(text: str) -> str:
-    """A text that can be shown and stored: no secrets, not too long."""
-    return scrubber().text(text, LONGEST_REASON)
+    """A text that can be shown and stored: no secrets, one line, not too long."""
+    return scrubber().text(" ".join(text.split()), LONGEST_REASON)
 
 
 def _time(milliseconds: int) -> datetime:

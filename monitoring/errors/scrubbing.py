@@ -79,6 +79,7 @@ _LOOKS = (
         rf"\1 {WITHHELD}",
     ),
     _look("vdc_", r"\bvdc_[A-Za-z0-9_-]{6,}"),
+    _look("whsec_", r"\bwhsec_[A-Za-z0-9+/=]{6,}"),
     _look("eyj", r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?"),
     _look(
         "pass pwd token secret authoriz credential cookie key dsn session csrf xsrf signature jwt"

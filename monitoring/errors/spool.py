@@ -133,5 +133,5 @@ def _records(lines: Iterator[bytes] | Sequence[bytes]) -> Iterator[AnyRecord]:
     for line in lines:
         try:
             yield _decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             logger.warning("A line of the spool of errors can't be read and is left out")

@@ -2,7 +2,7 @@
 
 Everything here is bounded, whatever happens and however often: details of at most `SAMPLES` errors
 of a kind an hour, `MESSAGES` kinds at one place (further ones go by the place alone), `KINDS` kinds
-in all.
+in all (further ones go without their operation, too, which may hold a caller's word).
 """
 
 import time
@@ -126,10 +126,10 @@ class Tally:
 
     @staticmethod
     def _bounded(hour: _Hour, key: Key) -> Key:
+        if len(hour.counted) >= KINDS:
+            return key._replace(message="", operation="")
         messages = hour.messages.get((key.type, key.place), 0)
-        if len(hour.counted) < KINDS and messages < MESSAGES:
-            return key
-        return key._replace(message="")
+        return key if messages < MESSAGES else key._replace(message="")
 
 
 def _records(hour: _Hour) -> list[AnyRecord]:

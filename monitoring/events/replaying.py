@@ -77,7 +77,9 @@ def _deliver(selection: Selection, made: Replay) -> int:
         raise ReplayRefused(
             f"These would be {owed} deliveries; a replay has at most {MOST_DELIVERIES}."
         )
-    types, names = [list(column) for column in zip(*receivers, strict=True)] or [[], []]
+    if not owed:
+        return 0  # Django has no statement for a choice of nothing
+    types, names = [list(column) for column in zip(*receivers, strict=True)]
     statement, parameters = events.values("id", "type").query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(_DELIVER.format(events=statement), [*parameters, made.pk, types, names])

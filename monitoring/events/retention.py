@@ -1,7 +1,7 @@
 """Deletes events that are old, or too many: those that every handler has done with."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -12,21 +12,32 @@ from monitoring import runtime
 from monitoring.events import dead_letters
 from monitoring.models import Delivery, Event
 
+Status = Delivery.Status
+EXPIRED = "It could not be delivered for as long as events are kept."
 MOST_ROWS = 5000  # events deleted in one statement, so that nobody waits long
 
 
 def prune() -> dict[str, int]:
     """Delete what need not be kept; how many rows of each kind."""
     return {
+        "given_up": _give_up_old(before := _before()),
         "dead_letters": dead_letters.keep_within_cap(),
-        "old_events": _delete_old(),
+        "old_events": _delete_old(before),
         "surplus_events": _delete_surplus(),
     }
 
 
-def _delete_old() -> int:
-    days = runtime.current().retention_events_days
-    before = timezone.now() - timedelta(days=days)
+def _before() -> datetime:
+    return timezone.now() - timedelta(days=runtime.current().retention_events_days)
+
+
+def _give_up_old(before: datetime) -> int:
+    """Make dead letters of deliveries that waited so long: their handler is gone, or its target."""
+    waiting = Delivery.objects.filter(status=Status.PENDING, event__recorded_at__lt=before)
+    return waiting.update(status=Status.DEAD, error=EXPIRED, finished_at=timezone.now())
+
+
+def _delete_old(before: datetime) -> int:
     # Those of one transaction have one time.
     old = Event.objects.filter(recorded_at__lt=before)
     newest = old.order_by("-recorded_at", "-id").first()

@@ -28,9 +28,8 @@ from urllib3.exceptions import HTTPError
 
 from monitoring.events.delivery import breaker_of
 from monitoring.events.envelope import MEDIA_TYPE, envelope
-from monitoring.events.payloads import clean
 from monitoring.events.signals import Handler, StoredEvent, register_source
-from monitoring.models import WebhookSubscription
+from monitoring.models import Delivery, WebhookSubscription
 from monitoring.outgoing import Errand, OutgoingError, Refused, Request, hostname, resolve
 
 # Shares of WEBHOOK_TIMEOUT: a request ends by itself before its handler is ended.
@@ -161,7 +160,7 @@ class _Known:
                 self._until = time.monotonic() + KNOWN_FOR_S
             return [pk for pk, types in self._types.items() if not types or type_name in types]
 
-    def forget(self, **_: Any) -> None:
+    def forget(self) -> None:
         self._until = float("-inf")
 
 
@@ -171,8 +170,8 @@ _known = _Known()
 def connect() -> None:
     """Have the bus ask for subscriptions, and this process know of its own changes at once."""
     register_source(handlers)
-    post_save.connect(_known.forget, sender=WebhookSubscription)
-    post_delete.connect(_forget_deleted, sender=WebhookSubscription)
+    post_save.connect(_note_saved, sender=WebhookSubscription)
+    post_delete.connect(_note_deleted, sender=WebhookSubscription)
 
 
 def handlers(type_name: str) -> Iterator[Handler]:
@@ -182,9 +181,24 @@ def handlers(type_name: str) -> Iterator[Handler]:
         yield Handler(handler_name(pk), receiver, settings.WEBHOOK_TIMEOUT, outside=True)
 
 
-def _forget_deleted(*, instance: WebhookSubscription, **_: Any) -> None:
+def _note_saved(*, instance: WebhookSubscription, **_: Any) -> None:
     _known.forget()
-    breaker_of(handler_name(instance.pk)).forget()
+    if not instance.is_active:
+        _end(instance)
+
+
+def _note_deleted(*, instance: WebhookSubscription, **_: Any) -> None:
+    _known.forget()
+    _end(instance)
+
+
+def _end(subscription: WebhookSubscription) -> None:
+    """Owe it nothing: what waits behind an open breaker would hold its events for ever."""
+    name = handler_name(subscription.pk)
+    Delivery.objects.filter(handler=name, status=Delivery.Status.PENDING).update(
+        status=Delivery.Status.DISCARDED, finished_at=timezone.now()
+    )
+    breaker_of(name).forget()
 
 
 def _body(event: StoredEvent) -> bytes:
@@ -192,7 +206,10 @@ def _body(event: StoredEvent) -> bytes:
 
 
 def _read(response: HTTPResponse) -> tuple[int, str]:
-    """The status, and where it is no success the beginning of what the receiver says to it."""
+    """The status, and where it is no success the beginning of what the receiver says to it.
+
+    It will stand in logs: nothing in it may end a line or steer a terminal.
+    """
     if 200 <= response.status < 300:
         return response.status, ""
     content = b""
@@ -202,4 +219,5 @@ def _read(response: HTTPResponse) -> tuple[int, str]:
             if not part:
                 break
             content += part
-    return response.status, clean(content.decode(errors="replace"), MOST_SHOWN)
+    text = content.decode(errors="replace")[:MOST_SHOWN]
+    return response.status, "".join(each if each.isprintable() else " " for each in text)

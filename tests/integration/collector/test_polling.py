@@ -110,7 +110,7 @@ def test_while_it_stays_broken_there_is_one_probe_a_window(answers, recoveries):
     answers["/data"] = answers["/radio"] = BROKEN
     for _ in range(3):
         poll()
-    end = time.monotonic() + 5 * OPEN_S  # windows of one, two and two: two probes
+    end = time.monotonic() + 4.5 * OPEN_S  # windows of one, two and most of two: two probes
     while time.monotonic() < end:
         poll()
     assert asked(answers) == 3 + 2

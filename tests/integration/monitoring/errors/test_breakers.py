@@ -291,7 +291,7 @@ def test_a_reason_holds_no_secret_and_nothing_that_postgresql_refuses(settings):
     breaker = make()
 
     def tell() -> None:
-        raise Broken(f"\0\ud800 password=hunter22 {'x' * 1000}")
+        raise Broken(f"\0\ud800 password=hunter22\n2026 forged {'x' * 1000}")
 
     for _ in range(3):
         with pytest.raises(Broken):
@@ -299,6 +299,7 @@ def test_a_reason_holds_no_secret_and_nothing_that_postgresql_refuses(settings):
     reason = breaker_states()["outside"].last_failure_reason
     assert "hunter22" not in reason
     assert "\0" not in reason
+    assert "\n" not in reason
     assert len(reason) <= breakers.LONGEST_REASON
 
 

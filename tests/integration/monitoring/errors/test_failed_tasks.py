@@ -4,7 +4,6 @@ from datetime import timedelta
 from unittest.mock import Mock
 
 import pytest
-from celery import current_app
 from kombu.exceptions import OperationalError
 
 from monitoring.errors import failed_tasks
@@ -19,7 +18,6 @@ pytestmark = pytest.mark.django_db
 def sent(monkeypatch) -> Mock:
     send = Mock()
     monkeypatch.setattr(failed_tasks.current_app, "send_task", send)
-    monkeypatch.setitem(current_app.tasks, "collector.tasks.poll", Mock())
     return send
 
 
@@ -99,6 +97,14 @@ def test_operators_decide_on_the_api(sent, signed_in, action: str, status: str) 
     (row,) = client.get("/api/tasks/failed?task=collector.tasks.poll").json()["results"]
     assert (row["status"], row["attempts"], row["error"]) == (status, 4, "ValueError: no")
     assert client.get("/api/tasks/failed?status=failed").json()["results"] == []
+
+
+def test_a_broker_that_is_away_is_a_503_on_the_api(transactional_db, sent, signed_in) -> None:
+    task = record_failure(failed_task())
+    sent.side_effect = OperationalError
+    answer = signed_in("operator").post(f"/api/tasks/failed/{task.pk}/retry")
+    assert answer.status_code == 503
+    assert FailedTask.objects.get().status == "failed"
 
 
 def test_a_task_that_can_not_be_sent_is_a_conflict_on_the_api(signed_in) -> None:

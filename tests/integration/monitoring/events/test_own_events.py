@@ -10,6 +10,7 @@ from django.utils import timezone
 from monitoring import correlation, lifecycle, receivers, tasks
 from monitoring.errors import breakers, reporting
 from monitoring.errors.breakers import Breaker
+from monitoring.errors.kinds import BreakerState
 from monitoring.events import analysis
 from monitoring.events.delivery import deliver
 from monitoring.health import conditions
@@ -118,6 +119,20 @@ def test_a_breaker_that_changes_is_published(make_user):
     transition = BreakerTransition.objects.first()
     receivers.publish_breaker_change(instance=transition, created=False)
     assert len(published("CIRCUIT_BREAKER_CHANGED")) == 2
+
+
+def test_probes_of_a_handler_are_not_published_lest_they_bring_the_next_one():
+    half, opened, closed = BreakerState.HALF_OPEN, BreakerState.OPEN, BreakerState.CLOSED
+    steps = [(closed, opened), (opened, half), (half, opened), (opened, half), (half, closed)]
+    for name in ("handler:webhook:1", "feed"):
+        for before, after in steps:
+            BreakerTransition.objects.create(
+                name=name, at=timezone.now(), from_state=before, to_state=after
+            )
+    changes = published("CIRCUIT_BREAKER_CHANGED")
+    told = [(each.subject, each.payload["to_state"]) for each in changes]
+    assert [state for name, state in told if name == "feed"] == [after for _, after in steps]
+    assert [state for name, state in told if name != "feed"] == ["OPEN", "CLOSED"]
 
 
 def test_dispatching_wakes_deliveries_and_says_that_it_runs(fact, publish, monkeypatch):

@@ -93,6 +93,11 @@ def test_operators_replay(admin, chain):
     assert LogEntry.objects.get().change_message.startswith("Replay")
 
 
+def test_a_replay_of_events_that_are_gone_delivers_nothing(admin, chain):
+    answer = act(admin("operator"), EVENTS, "replay", [max(chain) + 1])
+    assert "of 0 deliveries" in answer.content.decode()
+
+
 @pytest.mark.parametrize(("action", "status"), [("retry", "pending"), ("discard", "discarded")])
 def test_operators_decide_on_dead_letters(admin, chain, action, status):
     ids = list(Delivery.objects.filter(status="dead").values_list("id", flat=True))

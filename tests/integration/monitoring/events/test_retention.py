@@ -31,7 +31,7 @@ def test_old_events_go_with_their_deliveries(fact, publish):
     age(ids[:13], days=31)
     age(ids[13:], days=29)
     Delivery.objects.update(status="done")
-    assert prune() == {"dead_letters": 0, "old_events": 13, "surplus_events": 0}
+    assert prune() == {"given_up": 0, "dead_letters": 0, "old_events": 13, "surplus_events": 0}
     assert left() == ids[13:]
     assert Delivery.objects.count() == 7
 
@@ -48,6 +48,17 @@ def test_events_that_somebody_waits_for_stay(fact, publish, settings, status):
     Delivery.objects.filter(event__in=waited_for, handler="note").update(status=status)
     assert prune()["old_events"] == 5
     assert left() == waited_for
+
+
+def test_what_was_never_delivered_is_a_dead_letter_in_the_end(fact, publish):
+    fact.connect(print, name="note")
+    old, new = publish(2)
+    age([old], days=31)
+    assert prune()["given_up"] == 1
+    assert list(Delivery.objects.order_by("event").values_list("event", "status")) == [
+        (old, "dead"),
+        (new, "pending"),
+    ]
 
 
 def test_above_the_cap_the_oldest_go(fact, publish, settings):

@@ -223,6 +223,35 @@ def test_what_can_never_be_delivered_ends_as_a_dead_letter(bus, subscribe, answe
     assert (delivery.status, delivery.attempts) == ("dead", MOST_ATTEMPTS)
 
 
+def test_what_a_receiver_says_is_one_line_that_can_be_printed(subscribe, answers):
+    said = "no\r\n2026-01-05 12:00 INFO forged \x1b[2J\u202ehidden"
+    answers["/hook"] = reply(said.encode(), "500 Broken")
+    with pytest.raises(OutgoingError) as caught:
+        webhooks.send(subscribe(), "1", b"{}")
+    assert str(caught.value).isprintable()
+    assert "forged" in str(caught.value)
+
+
+def end_by_deleting(subscription: WebhookSubscription) -> None:
+    subscription.delete()
+
+
+def end_by_switching_off(subscription: WebhookSubscription) -> None:
+    subscription.is_active = False
+    subscription.save()
+
+
+@pytest.mark.parametrize("end", [end_by_deleting, end_by_switching_off])
+def test_a_subscription_that_ended_is_owed_nothing(bus, subscribe, end):
+    ended, other = subscribe(), subscribe()
+    names = handler_of(ended), handler_of(other)
+    publish(bus)
+    end(ended)
+    found = Delivery.objects.filter(handler__in=names).order_by("handler")
+    assert [each.status for each in found] == ["discarded", "pending"]
+    assert [each.finished_at is None for each in found] == [False, True]
+
+
 def test_with_a_subscription_its_breaker_goes(bus, subscribe):
     subscription = subscribe()
     publish(bus)
@@ -323,6 +352,15 @@ def test_viewers_see_neither_address_nor_secret_and_do_nothing(admin, subscribe,
         assert client.post(f"{PAGE}{subscription.pk}/{button}").status_code == 403
     assert client.get(f"{PAGE}add/").status_code == 403
     assert receiver.requests == []
+
+
+@pytest.mark.parametrize("query", ["secret__startswith", "url__contains", "pk"])
+def test_viewers_can_not_guess_what_they_do_not_see(admin, subscribe, query):
+    subscription = subscribe("/t0psecret")
+    values = {"secret__startswith": subscription.secret[:9], "url__contains": "t0p", "pk": "1"}
+    answer = admin("viewer").get(PAGE, {query: values[query]})
+    assert answer.status_code == 400
+    assert admin("operator").get(PAGE, {query: values[query]}).status_code == 400
 
 
 def test_buttons_work_by_post_alone_and_for_what_there_is(admin, subscribe):

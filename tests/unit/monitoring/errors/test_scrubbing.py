@@ -51,6 +51,7 @@ def test_other_keys_show_theirs(key: str) -> None:
         ("curl -H 'Basic dXNlcjpwYXNz'", "dXNlcjpwYXNz"),
         ("Cookie: a=1; sessionid=zzz999; theme=dark", "zzz999"),
         ("the token vdc_AbCdEfGhIjKl was sent", "AbCdEfGhIjKl"),
+        ("signed with whsec_AbCdEfGh+/IjKlMnOp= now", "IjKlMnOp"),
         ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "eyJzdWIiOiIxIn0"),
         ("key=QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo0NTY3ODk=", "QUJDREVGR0hJSktM"),
         ("login(user='bob', password='correct horse')", "correct horse"),

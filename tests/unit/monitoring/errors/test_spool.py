@@ -75,6 +75,14 @@ def test_half_a_line_costs_only_itself(spool: Spool, caplog: pytest.LogCaptureFi
     assert "can't be read" in caplog.text
 
 
+def test_a_line_nested_too_deep_costs_only_itself(spool: Spool) -> None:
+    first = record("first")
+    spool.add([first])
+    with (spool.folder / "current.jsonl").open("ab") as file:
+        file.write(b'{"record":"error","context":' + b'{"a":' * 5000 + b"1" + b"}" * 5001 + b"\n")
+    assert drained(spool) == [first]
+
+
 def test_it_is_capped_and_the_oldest_goes(
     spool: Spool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -98,3 +98,16 @@ def test_counting_costs_microseconds() -> None:
     for _ in range(20_000):
         tally.count(tally.find(key(), describe))
     assert (time.process_time() - started) / 20_000 < 20e-6
+
+
+def test_operations_that_a_caller_makes_up_are_bounded() -> None:
+    tally, asked = Tally(Clock()), []
+
+    def note(key: Key) -> Kind:
+        asked.append(key)
+        return describe(key)
+
+    for number in range(KINDS + 500):
+        tally.count(tally.find(key()._replace(operation=f"METHOD{number} /"), note))
+    assert len(asked) == KINDS + 1
+    assert sum(record.count for record in tally.take()) == KINDS + 500

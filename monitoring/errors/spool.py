@@ -111,6 +111,9 @@ class Spool:
                     drained += len(batch)
         except FileNotFoundError:  # it was the oldest of too many
             return drained
+        except OSError as error:  # the others can be read all the same
+            logger.warning("A file of the spool of errors can't be read: %s", error)
+            return drained
         path.unlink(missing_ok=True)
         return drained
 

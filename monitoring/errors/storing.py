@@ -40,7 +40,8 @@ from monitoring.errors.writer import Away
 logger = logging.getLogger(__name__)
 R = TypeVar("R")
 
-UNSTORABLE = (DataError, IntegrityError, ValueError)  # a record that no later attempt would store
+# What a record causes that no later attempt would store.
+UNSTORABLE = (DataError, IntegrityError, TypeError, ValueError)
 
 
 def store(records: Sequence[AnyRecord]) -> None:

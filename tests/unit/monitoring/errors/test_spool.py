@@ -83,6 +83,13 @@ def test_a_line_nested_too_deep_costs_only_itself(spool: Spool) -> None:
     assert drained(spool) == [first]
 
 
+def test_a_file_that_can_not_be_read_holds_up_no_other(spool: Spool) -> None:
+    records = [record()]
+    spool.add(records)
+    (spool.folder / "0.jsonl").mkdir()
+    assert drained(spool) == records
+
+
 def test_it_is_capped_and_the_oldest_goes(
     spool: Spool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

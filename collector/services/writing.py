@@ -1,6 +1,6 @@
 """Writes what a feed changed. Called within the transaction of the feed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,23 +44,41 @@ def write_flights(
     A prefile belongs to the first flight that came while it waited in `prefiles`.
     """
     _number(Flight, changes.opened)
-    for (flight, _), plan_id in zip(
-        changes.plans, _ids(FlightPlan, len(changes.plans)), strict=True
-    ):
+    plan_ids = _ids(FlightPlan, len(changes.plans))
+    for (flight, _), plan_id in zip(changes.plans, plan_ids, strict=True):
         flight.plan_id = plan_id
-    reasons = {id(flight): reason for flight, reason in changes.ended}
-    opened = {id(flight) for flight in changes.opened}
     _close(Presence, "flight_id", changes.left)
-    # Ends come before new rows: a client has one open flight.
+    _write_changed(Flight, changes, _flight_row)
+    _write_plans(feed_at, changes)
+    _write_presences(feed_at, changes)
+    write_positions(feed_at, changes.positions)
     _update(
-        Flight,
+        Prefile,
+        [{"id": prefiles[flight.key].id, "flight_id": flight.id} for flight in changes.bound],
+        where="stored.flight_id IS NULL",
+    )
+
+
+def _write_changed(
+    model: type[models.Model],
+    changes: FlightChanges | SessionChanges,
+    row_of: Callable[..., Row],
+) -> None:
+    """Update what was there, then append what is new: a client has one open flight."""
+    reasons = {id(item): reason for item, reason in changes.ended}
+    opened = {id(item) for item in changes.opened}
+    _update(
+        model,
         [
-            _flight_row(flight, reasons.get(object_id, ""))
-            for object_id, flight in changes.changed.items()
+            row_of(item, reasons.get(object_id, ""))
+            for object_id, item in changes.changed.items()
             if object_id not in opened
         ],
     )
-    _insert(Flight, [_flight_row(flight) for flight in changes.opened])
+    _insert(model, [row_of(item) for item in changes.opened])
+
+
+def _write_plans(feed_at: datetime, changes: FlightChanges) -> None:
     _insert(
         FlightPlan,
         [
@@ -69,6 +87,9 @@ def write_flights(
             for flight, plan in changes.plans
         ],
     )
+
+
+def _write_presences(feed_at: datetime, changes: FlightChanges) -> None:
     _insert(
         Presence,
         [
@@ -80,12 +101,6 @@ def write_flights(
             }
             for flight in changes.came
         ],
-    )
-    write_positions(feed_at, changes.positions)
-    _update(
-        Prefile,
-        [{"id": prefiles[flight.key].id, "flight_id": flight.id} for flight in changes.bound],
-        where="stored.flight_id IS NULL",
     )
 
 
@@ -130,18 +145,8 @@ def _plan_row(plan: Plan, near: datetime) -> Row:
 def write_sessions(feed_at: datetime, changes: SessionChanges) -> None:
     """Store what happened to sessions."""
     _number(ControllerSession, changes.opened)
-    reasons = {id(session): reason for session, reason in changes.ended}
-    opened = {id(session) for session in changes.opened}
     _close(SessionPeriod, "session_id", changes.left)
-    _update(
-        ControllerSession,
-        [
-            _session_row(session, reasons.get(object_id, ""))
-            for object_id, session in changes.changed.items()
-            if object_id not in opened
-        ],
-    )
-    _insert(ControllerSession, [_session_row(session) for session in changes.opened])
+    _write_changed(ControllerSession, changes, _session_row)
     _insert(
         SessionPeriod,
         [
